@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * New programs: what exec started, and with -x what it could not start.
+ *
+ * A successful exec is seen by one program, where the kernel has just copied file name and arguments into the new
+ * process: whichever system call, thread or kernel helper asked for it. A failed one is seen where the system call
+ * returns; the caller's memory still holds what it asked for.
+ */
+#include "core.bpf.h"
+#include "events.bpf.h"
+#include "filter.bpf.h"
+#include "syscall.bpf.h"
+
+#define PATH_BYTES 4096 /* PATH_MAX */
+#define ARGS_BYTES 8192 /* what the scratch memory holds; more is built in the ring buffer itself */
+#define FAILED_ARGS 256
+#define FAILED_ARG_BYTES 4096
+
+enum execsnoop_flags {
+	EXECSNOOP_CUT = 1,        /* there were more arguments than are kept */
+	EXECSNOOP_UNREADABLE = 2, /* an argument could not be read */
+	EXECSNOOP_SCRIPT = 4,     /* the arguments are those of an interpreter, the file name among them */
+};
+
+struct execsnoop_event {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u32 pid;
+	__u32 ppid;
+	__u32 uid;
+	__u32 cpu;
+	__s32 ret;
+	__u32 flags;
+	__u32 path_len; /* with the final NUL; the arguments follow, each with its NUL */
+	__u32 args_len;
+	__u8 comm[COMM_LEN];
+	__u8 parent_comm[COMM_LEN];
+	__u8 data[];
+};
+EVENTS(execsnoop_event, PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES);
+
+const volatile __u32 max_args = 20;
+const volatile __u32 max_bytes = ARGS_BYTES;
+
+static __always_inline void fill_task(struct execsnoop_event *event, struct task_struct *task, int ret)
+{
+	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+
+	event->time_ns = bpf_ktime_get_boot_ns();
+	event->pid = BPF_CORE_READ(task, tgid);
+	event->ppid = BPF_CORE_READ(parent, tgid);
+	event->uid = BPF_CORE_READ(task, cred, uid.val);
+	event->cpu = bpf_get_smp_processor_id();
+	event->ret = ret;
+	event->flags = 0;
+	BPF_CORE_READ_STR_INTO(&event->comm, task, comm);
+	BPF_CORE_READ_STR_INTO(&event->parent_comm, parent, comm);
+}
+
+/* The file name and up to `room` bytes of the arguments behind the event; gives the size of both. */
+static __always_inline __u64 fill_args(struct execsnoop_event *event, struct task_struct *task,
+				       struct linux_binprm *program, __u64 room)
+{
+	unsigned long start = BPF_CORE_READ(task, mm, arg_start);
+	__u64 length = BPF_CORE_READ(task, mm, arg_end) - start;
+	long path = bpf_probe_read_kernel_str(event->data, PATH_BYTES, BPF_CORE_READ(program, filename));
+
+	if (path < 0 || path > PATH_BYTES)
+		path = 0;
+	if (BPF_CORE_READ(program, interp) != BPF_CORE_READ(program, filename))
+		event->flags |= EXECSNOOP_SCRIPT;
+	if (room > max_bytes)
+		room = max_bytes;
+	if (length > room) {
+		length = room;
+		event->flags |= EXECSNOOP_CUT;
+	}
+	if (bpf_probe_read_user(event->data + path, length, (void *)start)) {
+		length = 0;
+		event->flags |= EXECSNOOP_UNREADABLE;
+	}
+	event->path_len = path;
+	event->args_len = length;
+	return path + length;
+}
+
+/* A record in the ring buffer itself, for arguments that the scratch memory does not hold. */
+static __always_inline void send_large(struct task_struct *task, struct linux_binprm *program, const __u64 room)
+{
+	struct execsnoop_event *event = bpf_ringbuf_reserve(&events, sizeof(*event) + PATH_BYTES + room, 0);
+
+	if (!event) {
+		count_lost(LOST_BUFFER);
+		return;
+	}
+	fill_task(event, task, 0);
+	fill_args(event, task, program, room);
+	bpf_ringbuf_submit(event, event_flags(sizeof(*event) + PATH_BYTES + room));
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(execsnoop_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *program)
+{
+	struct execsnoop_event *event;
+	struct event_place place;
+
+	if (!filter_allows(task))
+		return 0;
+	if (max_bytes > ARGS_BYTES) {
+		__u64 length = BPF_CORE_READ(task, mm, arg_end) - BPF_CORE_READ(task, mm, arg_start);
+
+		if (length > max_bytes)
+			length = max_bytes;
+		if (length > 256 * 1024) {
+			send_large(task, program, 2 * 1024 * 1024);
+			return 0;
+		}
+		if (length > 32 * 1024) {
+			send_large(task, program, 256 * 1024);
+			return 0;
+		}
+		if (length > ARGS_BYTES) {
+			send_large(task, program, 32 * 1024);
+			return 0;
+		}
+	}
+	event = event_begin(&place);
+	if (!event)
+		return 0;
+	fill_task(event, task, 0);
+	event_send(&place, event, sizeof(*event) + fill_args(event, task, program, ARGS_BYTES));
+	return 0;
+}
+
+static __always_inline int failed(const char *path, const char *const *argv, int ret)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct execsnoop_event *event;
+	struct event_place place;
+	__u64 used;
+	long length;
+	__u32 i;
+
+	if (!filter_allows(task))
+		return 0;
+	event = event_begin(&place);
+	if (!event)
+		return 0;
+	fill_task(event, task, ret);
+	length = bpf_probe_read_user_str(event->data, PATH_BYTES, path);
+	if (length < 0 || length > PATH_BYTES) {
+		length = 0;
+		event->flags |= EXECSNOOP_UNREADABLE;
+	}
+	event->path_len = used = length;
+	for (i = 0; i < FAILED_ARGS; i++) {
+		const char *argument = NULL;
+
+		if (bpf_probe_read_user(&argument, sizeof(argument), &argv[i])) {
+			event->flags |= EXECSNOOP_UNREADABLE;
+			break;
+		}
+		if (!argument)
+			break;
+		if (i > max_args || used > PATH_BYTES + ARGS_BYTES) {
+			event->flags |= EXECSNOOP_CUT;
+			break;
+		}
+		length = bpf_probe_read_user_str(event->data + used, FAILED_ARG_BYTES, argument);
+		if (length < 0) {
+			event->flags |= EXECSNOOP_UNREADABLE;
+			break;
+		}
+		if (length == 0) {
+			/* Some kernels give 0 for an empty string, and write nothing (up to 5.15 at least). */
+			event->data[used] = 0;
+			length = 1;
+		}
+		if (length == FAILED_ARG_BYTES)
+			event->flags |= EXECSNOOP_CUT;
+		used += length;
+	}
+	if (i == FAILED_ARGS)
+		event->flags |= EXECSNOOP_CUT;
+	event->args_len = used - event->path_len;
+	if (used > PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES)
+		used = PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES;
+	event_send(&place, event, sizeof(*event) + used);
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_execve")
+int execsnoop_execve_failed(struct trace_event_raw_sys_exit *ctx)
+{
+	struct pt_regs *registers;
+
+	if (ctx->ret >= 0)
+		return 0;
+	registers = syscall_registers();
+	return failed((void *)PT_REGS_PARM1_CORE_SYSCALL(registers), (void *)PT_REGS_PARM2_CORE_SYSCALL(registers),
+		      ctx->ret);
+}
+
+SEC("tracepoint/syscalls/sys_exit_execveat")
+int execsnoop_execveat_failed(struct trace_event_raw_sys_exit *ctx)
+{
+	struct pt_regs *registers;
+
+	if (ctx->ret >= 0)
+		return 0;
+	registers = syscall_registers();
+	return failed((void *)PT_REGS_PARM2_CORE_SYSCALL(registers), (void *)PT_REGS_PARM3_CORE_SYSCALL(registers),
+		      ctx->ret);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What every program includes first: kernel types, helpers, the licence, and how structs reach user space. */
+#ifndef CORESCOPE_CORE_H
+#define CORESCOPE_CORE_H
+
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/*
+ * A struct is in the object's BTF, and so in the Rust skeleton, only where a global, a map or a function names it.
+ * This names it for 8 bytes.
+ */
+#define EXPORT(type) const struct type *export_##type __attribute__((unused))
+
+#define COMM_LEN 16
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which tasks a tool looks at. The settings are constants when the program is loaded: the verifier drops the checks of
+ * those that are not set, so an unused filter costs nothing. Set by Filter in common/core/src/filter.rs.
+ */
+#ifndef CORESCOPE_FILTER_H
+#define CORESCOPE_FILTER_H
+
+#include "core.bpf.h"
+#include "task.bpf.h"
+
+#define FILTER_IDS 64 /* as in common/core/src/filter.rs */
+
+const volatile bool filter_by_uid;
+const volatile bool filter_by_comm;
+const volatile bool filter_by_cgroup;
+const volatile bool filter_by_cgroup_map;
+const volatile bool filter_by_mntns_map;
+const volatile __u32 filter_tgid;
+const volatile __u32 filter_tid;
+const volatile __u32 filter_tgids[FILTER_IDS]; /* more than one: the list ends with its first 0 */
+const volatile __u32 filter_tids[FILTER_IDS];
+const volatile __u32 filter_ppid;
+const volatile __u32 filter_uid;
+const volatile __u64 filter_comm[COMM_LEN / 8];
+const volatile __u64 filter_cgroup_id;
+const volatile __u32 filter_cgroup_level;
+
+/* Sets of cgroup and mount namespace ids that the user pinned, --cgroupmap and --mntnsmap: the one inner map of each. */
+struct filter_ids {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u64);
+};
+struct filter_set {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct filter_ids);
+};
+struct filter_set filter_cgroups SEC(".maps");
+struct filter_set filter_mntns SEC(".maps");
+
+static __always_inline bool filter_set_has(void *set, __u64 id)
+{
+	__u32 zero = 0;
+	void *ids = bpf_map_lookup_elem(set, &zero);
+
+	return ids && bpf_map_lookup_elem(ids, &id);
+}
+
+static __always_inline bool filter_comm_matches(struct task_struct *task)
+{
+	__u64 comm[COMM_LEN / 8] = {};
+
+	BPF_CORE_READ_STR_INTO(&comm, task, comm);
+	return comm[0] == filter_comm[0] && comm[1] == filter_comm[1];
+}
+
+static __always_inline bool filter_lists(const volatile __u32 *ids, __u32 id)
+{
+	for (int i = 0; i < FILTER_IDS && ids[i]; i++) {
+		if (ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the user asked for this task. It may be any task, not just the current one. */
+static __always_inline bool filter_allows(struct task_struct *task)
+{
+	__u64 id;
+
+	if (filter_tgid && BPF_CORE_READ(task, tgid) != filter_tgid)
+		return false;
+	if (filter_tid && BPF_CORE_READ(task, pid) != filter_tid)
+		return false;
+	if (filter_tgids[0] && !filter_lists(filter_tgids, BPF_CORE_READ(task, tgid)))
+		return false;
+	if (filter_tids[0] && !filter_lists(filter_tids, BPF_CORE_READ(task, pid)))
+		return false;
+	if (filter_ppid && BPF_CORE_READ(task, real_parent, tgid) != filter_ppid)
+		return false;
+	if (filter_by_uid && BPF_CORE_READ(task, cred, uid.val) != filter_uid)
+		return false;
+	if (filter_by_comm && !filter_comm_matches(task))
+		return false;
+	if (filter_by_cgroup && task_cgroup_ancestor(task, filter_cgroup_level) != filter_cgroup_id)
+		return false;
+	if (filter_by_cgroup_map) {
+		id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+		if (!filter_set_has(&filter_cgroups, id))
+			return false;
+	}
+	if (filter_by_mntns_map) {
+		id = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+		if (!filter_set_has(&filter_mntns, id))
+			return false;
+	}
+	return true;
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What kernels of different ages call the same things of a task. */
+#ifndef CORESCOPE_TASK_H
+#define CORESCOPE_TASK_H
+
+#include "core.bpf.h"
+
+#define PF_KTHREAD 0x00200000
+#define TASK_DEAD 0x80 /* of a task that leaves the CPU for good */
+
+/* Up to 5.13 a task had `long state`, since 5.14 `unsigned int __state` (2f064a59a11f). */
+struct task_struct___state {
+	long state;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u64 task_state(struct task_struct *task)
+{
+	struct task_struct___state *old = (void *)task;
+
+	if (bpf_core_field_exists(old->state))
+		return BPF_CORE_READ(old, state);
+	return BPF_CORE_READ(task, __state);
+}
+
+/* Up to 6.0 a cgroup kept the ids of its ancestors, since 6.1 pointers to them (7f203bc89eb6). */
+struct cgroup___ids {
+	__u64 ancestor_ids[0];
+} __attribute__((preserve_access_index));
+
+/*
+ * The id of the task's cgroup v2 ancestor at `level` (the root is level 0, and a cgroup its own last ancestor), or 0
+ * where the task's cgroup lies higher than that.
+ */
+static __always_inline __u64 task_cgroup_ancestor(struct task_struct *task, __u32 level)
+{
+	struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	struct cgroup___ids *old = (void *)cgroup;
+	__u64 id = 0;
+
+	if (BPF_CORE_READ(cgroup, level) < level)
+		return 0;
+	if (bpf_core_field_exists(old->ancestor_ids)) {
+		bpf_core_read(&id, sizeof(id), &old->ancestor_ids[level]);
+	} else {
+		struct cgroup *ancestor = NULL;
+
+		bpf_core_read(&ancestor, sizeof(ancestor), &cgroup->ancestors[level]);
+		id = BPF_CORE_READ(ancestor, kn, id);
+	}
+	return id;
+}
+
+#endif

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Off-CPU time by stack: how long threads were away from the CPU, and where in the code they left it.
+ *
+ * One program at the context switch, where the thread that leaves is still the current one: its stacks are taken and the
+ * time noted; for the thread that comes back the time in between is added up.
+ */
+#include "core.bpf.h"
+#include "filter.bpf.h"
+#include "lost.bpf.h"
+#include "stack.bpf.h"
+#include "task.bpf.h"
+
+struct offcputime_key {
+	__u32 pid;
+	__u32 tid;
+	__u64 user_stack;
+	__u64 kernel_stack;
+	__u8 comm[COMM_LEN];
+};
+EXPORT(offcputime_key);
+
+struct offcputime_sum {
+	__u64 total_ns;
+	__u64 count;
+};
+EXPORT(offcputime_sum);
+
+/* Of a thread that is away. */
+struct offcputime_leave {
+	__u64 time_ns; /* CLOCK_MONOTONIC; 0: it is not away, or nobody asked for it */
+	__u64 user_stack;
+	__u64 kernel_stack;
+};
+
+/* Where threads' leaves are kept: with the task, or in a map by thread id where the kernel's task storage is not for us. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct offcputime_leave);
+} leaves_by_task SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1); /* room for the machine's threads, set before load */
+	__type(key, __u32);
+	__type(value, struct offcputime_leave);
+} leaves_by_tid SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1); /* set before load */
+	__type(key, struct offcputime_key);
+	__type(value, struct offcputime_sum);
+} sums SEC(".maps");
+
+const volatile bool by_task;
+const volatile bool user_stacks = true;
+const volatile bool kernel_stacks = true;
+const volatile bool user_threads_only;
+const volatile bool kernel_threads_only;
+const volatile bool filter_by_state;
+const volatile __u64 state_mask; /* 0: only threads that were runnable */
+const volatile __u64 min_ns;
+const volatile __u64 max_ns = ~0ULL;
+
+static __always_inline struct offcputime_leave *leave_of(struct task_struct *task)
+{
+	__u32 tid = task->pid;
+
+	if (by_task)
+		return bpf_task_storage_get(&leaves_by_task, task, NULL, 0);
+	return bpf_map_lookup_elem(&leaves_by_tid, &tid);
+}
+
+static __always_inline struct offcputime_leave *new_leave_of(struct task_struct *task)
+{
+	struct offcputime_leave none = {}, *leave;
+	__u32 tid = task->pid;
+
+	if (by_task)
+		return bpf_task_storage_get(&leaves_by_task, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	leave = bpf_map_lookup_elem(&leaves_by_tid, &tid);
+	if (leave)
+		return leave;
+	bpf_map_update_elem(&leaves_by_tid, &tid, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&leaves_by_tid, &tid);
+}
+
+static __always_inline bool wanted(struct task_struct *task, __u64 state)
+{
+	bool kernel = task->flags & PF_KTHREAD;
+
+	if ((user_threads_only && kernel) || (kernel_threads_only && !kernel))
+		return false;
+	if (filter_by_state && (state_mask ? !(state & state_mask) : state != 0))
+		return false;
+	return filter_allows(task);
+}
+
+static __always_inline void leaves(void *ctx, struct task_struct *task, bool preempt)
+{
+	/* Who was preempted runs on as soon as it may, whatever state it was about to enter. */
+	__u64 state = preempt ? 0 : task_state(task);
+	struct offcputime_leave *leave;
+
+	if (state & TASK_DEAD) {
+		__u32 tid = task->pid;
+
+		if (!by_task)
+			bpf_map_delete_elem(&leaves_by_tid, &tid);
+		return;
+	}
+	if (!wanted(task, state))
+		return;
+	leave = new_leave_of(task);
+	if (!leave) {
+		count_lost(LOST_MAP);
+		return;
+	}
+	leave->user_stack = STACK_NONE;
+	leave->kernel_stack = STACK_NONE;
+	if (user_stacks && !(task->flags & PF_KTHREAD))
+		leave->user_stack = stack_id(ctx, BPF_F_USER_STACK);
+	if (kernel_stacks)
+		leave->kernel_stack = stack_id(ctx, 0);
+	leave->time_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline void returns(struct task_struct *task)
+{
+	struct offcputime_leave *leave = leave_of(task);
+	struct offcputime_key key = {};
+	struct offcputime_sum *sum, none = {};
+	__u64 away_ns;
+
+	if (!leave || !leave->time_ns)
+		return;
+	away_ns = bpf_ktime_get_ns() - leave->time_ns;
+	leave->time_ns = 0;
+	if (away_ns < min_ns || away_ns > max_ns)
+		return;
+	key.pid = task->tgid;
+	key.tid = task->pid;
+	key.user_stack = leave->user_stack;
+	key.kernel_stack = leave->kernel_stack;
+	bpf_probe_read_kernel(key.comm, sizeof(key.comm), task->comm);
+	count_lost_stack(key.user_stack);
+	count_lost_stack(key.kernel_stack);
+	sum = bpf_map_lookup_elem(&sums, &key);
+	if (!sum) {
+		bpf_map_update_elem(&sums, &key, &none, BPF_NOEXIST);
+		sum = bpf_map_lookup_elem(&sums, &key);
+		if (!sum) {
+			count_lost(LOST_MAP);
+			return;
+		}
+	}
+	/* Not atomic: the key holds the thread, which comes back on one CPU at a time. */
+	sum->total_ns += away_ns;
+	sum->count++;
+}
+
+/* Since 5.18 a fourth argument, the state, follows; it is read from the task instead. */
+SEC("tp_btf/sched_switch")
+int BPF_PROG(offcputime_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	/* The idle tasks, one per CPU, all have the id 0; that they were away means that there was work. */
+	if (prev->pid)
+		leaves(ctx, prev, preempt);
+	if (next->pid)
+		returns(next);
+	return 0;
+}

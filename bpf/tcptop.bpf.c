@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * What TCP connections transfer, and whose they are. No program runs for a segment: the kernel counts already.
+ *
+ * A socket iterator reads the totals of all open connections whenever user space asks. The tracepoint of a connection's
+ * states gives the rest: its begin, from which on it is known to be counted from zero, and its end with the final
+ * totals. Owners come from an iterator over all open files, and from state changes that a system call makes.
+ *
+ * All of them write the same record. A record says when it was true, and user space puts them in order.
+ */
+#include "core.bpf.h"
+#include "events.bpf.h"
+#include "filter.bpf.h"
+#include "sock.bpf.h"
+
+enum tcptop_kind {
+	TCPTOP_CONNECT, /* a connection begins from this side */
+	TCPTOP_ACCEPT,  /* a connection begins from the other side */
+	TCPTOP_SEEN,    /* these are its totals */
+	TCPTOP_HELD,    /* this process has it open */
+	TCPTOP_USED,    /* this process closes it */
+	TCPTOP_END,     /* these are its final totals */
+};
+
+struct tcptop_record {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u64 sock;    /* names the connection while it lasts */
+	__u32 netns;   /* the inode number of /proc/PID/ns/net */
+	__u32 pid;     /* of the owner, or 0 */
+	__u8 comm[COMM_LEN];
+	__u8 kind;
+	__u8 open; /* whether some process has it open */
+	__u8 syn;  /* 1 if `sent` seems to count a SYN, for connections whose begin was not seen */
+	__u8 reserved[5];
+	/* Of SEEN and END only; in the event buffer the others are cut here. */
+	__u64 sent; /* with the SYN, if this side sent the first one */
+	__u64 received;
+	struct sock_ends ends;
+};
+EXPORT(tcptop_record);
+
+/* What all records have. The record is zero before. */
+static __always_inline void fill(struct tcptop_record *record, struct sock *sk, enum tcptop_kind kind)
+{
+	record->time_ns = bpf_ktime_get_boot_ns();
+	record->sock = (__u64)sk;
+	record->netns = sock_netns(sk);
+	record->kind = kind;
+}
+
+/* `state` is the last one before TCP_CLOSE. */
+static __always_inline void fill_totals(struct tcptop_record *record, struct tcp_sock *tcp, int state)
+{
+	record->sent = tcp_sent(tcp, state);
+	record->received = tcp_received(tcp);
+	record->syn = record->sent == tcp->bytes_sent - tcp->bytes_retrans + 1;
+	record->open = sock_is_open(&tcp->inet_conn.icsk_inet.sk);
+	sock_ends(&record->ends, &tcp->inet_conn.icsk_inet);
+}
+
+static __always_inline void fill_owner(struct tcptop_record *record, struct task_struct *task)
+{
+	record->pid = BPF_CORE_READ(task, tgid);
+	/* Threads may have names of their own. */
+	BPF_CORE_READ_STR_INTO(&record->comm, task, group_leader, comm);
+}
+
+SEC("iter/tcp")
+int tcptop_sockets(struct bpf_iter__tcp *ctx)
+{
+	/* Read once: each read of the context is a pointer of its own to the verifier, to be checked anew. */
+	struct sock_common *common = ctx->sk_common;
+	struct tcptop_record record = {};
+	struct tcp_sock *tcp;
+	int state;
+
+	if (!common)
+		return 0;
+	/* Not the half of a socket that waits for a handshake or for old segments. */
+	tcp = bpf_skc_to_tcp_sock(common);
+	if (!tcp)
+		return 0;
+	state = tcp->inet_conn.icsk_inet.sk.__sk_common.skc_state;
+	if (state == TCP_LISTEN || state == TCP_CLOSE)
+		return 0;
+	fill(&record, (struct sock *)tcp, TCPTOP_SEEN);
+	fill_totals(&record, tcp, state);
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+SEC("iter/task_file")
+int tcptop_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct tcptop_record record = {};
+	struct sock *sk;
+	__u16 family;
+
+	if (!task || !file)
+		return 0;
+	sk = sock_from_file(file);
+	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return 0;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if ((family != AF_INET && family != AF_INET6) || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+		return 0;
+	if (!filter_allows(task))
+		return 0;
+	record.time_ns = bpf_ktime_get_boot_ns();
+	record.sock = (__u64)sk;
+	record.kind = TCPTOP_HELD;
+	fill_owner(&record, task);
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+static __always_inline void send(struct sock *sk, enum tcptop_kind kind, int state, bool open)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	bool owner = open && sock_is_current(sk) && filter_allows(task);
+	__u64 size = offsetof(struct tcptop_record, sent);
+	struct tcptop_record record = {};
+
+	if (kind == TCPTOP_USED && !owner)
+		return;
+	fill(&record, sk, kind);
+	if (owner)
+		fill_owner(&record, task);
+	if (kind == TCPTOP_END) {
+		struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+		if (!tcp)
+			return;
+		fill_totals(&record, tcp, state);
+		size = sizeof(record);
+	}
+	/* The record's header counts as well. */
+	if (bpf_ringbuf_output(&events, &record, size, event_flags(size + 8)))
+		count_lost(LOST_BUFFER);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tcptop_state, struct sock *sk, int old, int new)
+{
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	if (new == TCP_SYN_SENT)
+		send(sk, TCPTOP_CONNECT, old, sock_is_open(sk));
+	else if (new == TCP_SYN_RECV && old == TCP_LISTEN)
+		send(sk, TCPTOP_ACCEPT, old, false);
+	else if (new == TCP_FIN_WAIT1 || new == TCP_LAST_ACK)
+		send(sk, TCPTOP_USED, old, sock_is_open(sk));
+	else if (new == TCP_CLOSE && old != TCP_LISTEN)
+		send(sk, TCPTOP_END, old, sock_is_open(sk));
+	return 0;
+}
+
+/*
+ * A connection that the other side has reset ends in the midst of a packet. Its owner shows when it closes the socket,
+ * which by then has no file any more.
+ */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(tcptop_destroy, struct sock *sk)
+{
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+	if (tcp && (tcp->bytes_received || tcp->bytes_sent))
+		send(sk, TCPTOP_USED, TCP_CLOSE, true);
+	return 0;
+}

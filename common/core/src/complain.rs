@@ -1,0 +1,14 @@
+//! What a tool says to the person who runs it: sentences on standard error.
+
+use std::io::Write;
+use std::path::Path;
+
+/// Writes one sentence to standard error, led by the tool's name. That it cannot be written is not worth a word.
+pub fn complain(sentence: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}: {sentence}", name());
+}
+
+fn name() -> String {
+    let path = std::env::args_os().next().unwrap_or_default();
+    Path::new(&path).file_name().map_or_else(|| "corescope".into(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,96 @@
+//! Options that mean the same in every tool. They are long only: the short ones are BCC's.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use libbpf_rs::OpenObject;
+
+use crate::object;
+
+/// Options of every tool.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// Print JSON, one object per line
+    #[arg(long)]
+    pub json: bool,
+
+    /// Trace only tasks in this cgroup v2 directory and below
+    #[arg(long, value_name = "PATH")]
+    pub cgroup: Option<PathBuf>,
+
+    /// Read the kernel's types from this file where it does not offer them itself
+    #[arg(long, value_name = "FILE")]
+    pub btf: Option<PathBuf>,
+
+    /// Say on standard error what is loaded and when it is attached
+    #[arg(long)]
+    pub verbose: bool,
+}
+
+/// The option of tools that stream events.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Buffer {
+    /// Size of the event buffer, with K or M: what arrives while it is full is counted as lost
+    #[arg(long, value_name = "SIZE", default_value = "128K", value_parser = size)]
+    buffer: u64,
+}
+
+/// The buffer's limits: ring buffers are whole pages, and the kernel side wakes the reader by 64 KiB or less.
+const SMALLEST: u64 = 4096;
+const LARGEST: u64 = 1 << 30;
+const WAKEUP: u64 = 64 * 1024;
+
+impl Buffer {
+    /// Sizes the map `events` to the next power of two that holds `record` bytes as well.
+    ///
+    /// # Errors
+    /// The object has no such map.
+    pub fn apply(&self, open: &mut OpenObject, record: u64) -> Result<()> {
+        // SAFETY: sysconf(3) takes no pointers.
+        let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(SMALLEST);
+        let size = self.buffer.max(page).max(record.saturating_mul(2)).next_power_of_two().min(LARGEST);
+        object::set_max_entries(open, "events", u32::try_from(size)?)?;
+        object::set(open, "wakeup_bytes", WAKEUP.min(size / 4))
+    }
+}
+
+/// A number of bytes with an optional K, M or G.
+///
+/// # Errors
+/// A sentence for what is no such size.
+pub fn size(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((end, 'K' | 'k')) => (&text[..end], 10),
+        Some((end, 'M' | 'm')) => (&text[..end], 20),
+        Some((end, 'G' | 'g')) => (&text[..end], 30),
+        _ => (text, 0),
+    };
+    let bytes =
+        digits.parse::<u64>().ok().filter(|_| !digits.starts_with('+')).and_then(|size| size.checked_mul(1 << shift));
+    match bytes {
+        Some(bytes) if (SMALLEST..=LARGEST).contains(&bytes) => Ok(bytes),
+        Some(_) => Err("a size lies between 4K and 1G".into()),
+        None => Err("not a size, as 256K or 4M".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("4096"), Ok(4096));
+        assert_eq!(size("256K"), Ok(262_144));
+        assert_eq!(size("1m"), Ok(1_048_576));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in ["", "K", "0", "1", "-1", "+8192", "1T", "99999999999999999999", "18446744073709551615K", "é"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

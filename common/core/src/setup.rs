@@ -1,0 +1,60 @@
+//! A BPF object between opening and loading.
+
+use std::ops::{Deref, DerefMut};
+use std::os::fd::{AsFd, AsRawFd};
+
+use anyhow::{Context, Result};
+use libbpf_rs::{MapCore, MapFlags, MapHandle, Object, OpenObject};
+
+/// The object that is being set up, and what is to be done once it is loaded.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    object: &'a mut OpenObject,
+    inner: Vec<(&'static str, MapHandle)>,
+}
+
+impl<'a> Setup<'a> {
+    pub(crate) fn of(object: &'a mut OpenObject) -> Self {
+        Self { object, inner: Vec::new() }
+    }
+
+    /// Makes `map` the only inner map of the object's array of maps called `array`, once that exists.
+    ///
+    /// libbpf's own way to use a map that exists already gives the object's map that map's name, which the skeleton
+    /// does not expect.
+    pub fn insert_when_loaded(&mut self, array: &'static str, map: MapHandle) {
+        self.inner.push((array, map));
+    }
+
+    /// What is left to do when the object is loaded.
+    pub(crate) fn into_inner_maps(self) -> Vec<(&'static str, MapHandle)> {
+        self.inner
+    }
+}
+
+/// Fills the arrays of maps of a loaded object.
+///
+/// # Errors
+/// The kernel refuses the inner map.
+pub(crate) fn insert_inner_maps(object: &Object, inner: &[(&'static str, MapHandle)]) -> Result<()> {
+    for (array, map) in inner {
+        let found = object.maps().find(|candidate| candidate.name() == *array);
+        let found = found.with_context(|| format!("the BPF object has no map `{array}`"))?;
+        found.update(&0u32.to_ne_bytes(), &map.as_fd().as_raw_fd().to_ne_bytes(), MapFlags::ANY)?;
+    }
+    Ok(())
+}
+
+impl Deref for Setup<'_> {
+    type Target = OpenObject;
+
+    fn deref(&self) -> &OpenObject {
+        self.object
+    }
+}
+
+impl DerefMut for Setup<'_> {
+    fn deref_mut(&mut self) -> &mut OpenObject {
+        self.object
+    }
+}

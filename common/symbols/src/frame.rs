@@ -1,0 +1,28 @@
+//! One line of a stack.
+
+use std::path::PathBuf;
+
+/// A function that was running, or was waiting for another one that it had called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// The instruction, or the one to return to.
+    pub address: u64,
+    /// The function's name, demangled; without one nobody knows.
+    pub symbol: Option<String>,
+    /// Bytes from the function's start to `address`.
+    pub offset: u64,
+    /// The executable, library or kernel module that it belongs to.
+    pub module: Option<PathBuf>,
+    /// Whether its code lies within that of the next frame.
+    pub inlined: bool,
+    /// File and line of the source, where they were asked for and are known.
+    pub source: Option<(PathBuf, u32)>,
+}
+
+impl Frame {
+    /// A frame of which just the address is known.
+    #[must_use]
+    pub fn unknown(address: u64) -> Self {
+        Self { address, ..Self::default() }
+    }
+}

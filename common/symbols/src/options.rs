@@ -1,0 +1,80 @@
+//! Options of tools that print stacks, as BCC names them.
+
+use std::fs;
+
+use anyhow::Result;
+use clap::value_parser;
+use corescope::cli::Usage;
+use corescope::libbpf_rs::OpenObject;
+use corescope::object;
+
+/// The kernel's own limit, and its default.
+const LIMIT: &str = "/proc/sys/kernel/perf_event_max_stack";
+const DEPTH: u32 = 127;
+
+/// How many stacks are kept, and how much of each.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Storage {
+    /// Number of different stacks that are kept
+    #[arg(long, value_name = "COUNT", default_value = "16384", value_parser = value_parser!(u32).range(1..=1 << 20))]
+    pub stack_storage_size: u32,
+
+    /// Number of frames of a stack that are kept, for kernel and user stacks each: at most what the sysctl
+    /// `kernel.perf_event_max_stack` allows, by default 127
+    #[arg(long, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
+    pub perf_max_stack_depth: Option<u32>,
+
+    /// Show inlined functions and source lines where there is debug information; this may take much memory
+    #[arg(long)]
+    pub source_lines: bool,
+}
+
+impl Storage {
+    /// Sizes the maps of bpf/include/stack.bpf.h.
+    ///
+    /// # Errors
+    /// The kernel does not keep that many frames, or the object has no such maps.
+    pub fn apply(&self, open: &mut OpenObject) -> Result<()> {
+        let limit = fs::read_to_string(LIMIT).ok().and_then(|limit| limit.trim().parse().ok()).unwrap_or(DEPTH);
+        let depth = self.perf_max_stack_depth.unwrap_or(DEPTH.min(limit));
+        if depth > limit {
+            let sysctl = "sysctl kernel.perf_event_max_stack";
+            return Err(
+                Usage(format!("--perf-max-stack-depth: the kernel keeps at most {limit} frames ({sysctl})")).into()
+            );
+        }
+        for mut map in open.maps_mut() {
+            let name = map.name().to_str();
+            let (stacks, scratch) = (name == Some("stacks"), name == Some("stack_scratch"));
+            if stacks {
+                map.set_max_entries(self.stack_storage_size)?;
+            }
+            if stacks || scratch {
+                // The depth, and the addresses.
+                map.set_value_size(8 + depth * 8)?;
+            }
+        }
+        object::set(open, "stack_depth", depth)
+    }
+}
+
+/// Which stacks to take, of tools that take both.
+#[derive(Debug, Clone, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "a flag is a bool")]
+pub struct Sides {
+    /// Show user stacks only
+    #[arg(short = 'U', long)]
+    pub user_stacks_only: bool,
+
+    /// Show kernel stacks only
+    #[arg(short = 'K', long, conflicts_with = "user_stacks_only")]
+    pub kernel_stacks_only: bool,
+
+    /// Put a delimiter between kernel and user stack
+    #[arg(short, long)]
+    pub delimited: bool,
+
+    /// Print one line per stack, as flame graph tools read it
+    #[arg(short, long, conflicts_with = "json")]
+    pub folded: bool,
+}

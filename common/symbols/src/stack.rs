@@ -1,0 +1,84 @@
+//! Stacks as the kernel side stored them.
+
+use corescope::libbpf_rs::{MapCore, MapFlags};
+
+/// `enum stack_special` of bpf/include/stack.bpf.h.
+const NONE: u64 = 0;
+const LOST: u64 = 1;
+
+/// A stack: addresses, the innermost function's first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stack {
+    /// There is none: of a kernel thread in user space, or because the tool was told not to take it.
+    None,
+    /// It was there and could not be stored.
+    Lost,
+    /// Its addresses.
+    Addresses(Vec<u64>),
+}
+
+impl Stack {
+    /// The addresses, if there are any.
+    #[must_use]
+    pub fn addresses(&self) -> &[u64] {
+        if let Self::Addresses(addresses) = self { addresses } else { &[] }
+    }
+}
+
+/// The map `stacks` of an object that includes stack.bpf.h.
+#[derive(Clone, Copy)]
+pub struct StackMap<'map>(&'map dyn MapCore);
+
+impl std::fmt::Debug for StackMap<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("StackMap")
+    }
+}
+
+impl<'map> StackMap<'map> {
+    /// Reads stacks from `map`.
+    #[must_use]
+    pub fn new(map: &'map dyn MapCore) -> Self {
+        Self(map)
+    }
+
+    /// The stack of an id that the kernel side got from `stack_id()`.
+    #[must_use]
+    pub fn read(&self, id: u64) -> Stack {
+        match id {
+            NONE => Stack::None,
+            LOST => Stack::Lost,
+            id => match self.0.lookup(&id.to_ne_bytes(), MapFlags::ANY) {
+                Ok(Some(bytes)) => Stack::Addresses(addresses(&bytes)),
+                _ => Stack::Lost,
+            },
+        }
+    }
+}
+
+/// `struct stack` of stack.bpf.h: how many addresses there are, and they.
+fn addresses(bytes: &[u8]) -> Vec<u64> {
+    let (words, _) = bytes.as_chunks::<8>();
+    let mut words = words.iter().map(|word| u64::from_ne_bytes(*word));
+    let depth = words.next().and_then(|depth| usize::try_from(depth).ok()).unwrap_or(0);
+    let mut addresses: Vec<u64> = words.take(depth).collect();
+    // Where the outermost function would return to.
+    while addresses.last() == Some(&0) {
+        addresses.pop();
+    }
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::addresses;
+
+    #[test]
+    fn a_stack_is_as_deep_as_it_says() {
+        let bytes: Vec<u8> = [2u64, 7, 9, 5].iter().flat_map(|word| word.to_ne_bytes()).collect();
+        assert_eq!(addresses(&bytes), [7, 9]);
+        let bytes: Vec<u8> = [4u64, 7, 0, 9, 0].iter().flat_map(|word| word.to_ne_bytes()).collect();
+        assert_eq!(addresses(&bytes), [7, 0, 9]);
+        assert!(addresses(&[]).is_empty());
+    }
+}

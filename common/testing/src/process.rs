@@ -1,0 +1,41 @@
+//! Faults that a process meets from its surroundings.
+
+use std::ffi::CString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+/// Shows the process `source` where it looks for `target`: files or folders, in a mount namespace of its own.
+///
+/// # Panics
+/// A path holds a NUL.
+pub fn mount_over(command: &mut Command, source: &Path, target: &Path) {
+    let path = |path: &Path| CString::new(path.as_os_str().as_bytes()).expect("no NUL in a path");
+    let (source, target) = (path(source), path(target));
+    // SAFETY: the closure calls async-signal-safe system calls only, with strings that end in NUL.
+    unsafe {
+        command.pre_exec(move || {
+            let none = std::ptr::null();
+            check(libc::unshare(libc::CLONE_NEWNS))?;
+            check(libc::mount(none, c"/".as_ptr(), none, libc::MS_REC | libc::MS_PRIVATE, none.cast()))?;
+            check(libc::mount(source.as_ptr(), target.as_ptr(), none, libc::MS_BIND, none.cast()))
+        });
+    }
+}
+
+/// Starts the process with a signal ignored, as a shell does for `command &` in a script.
+pub fn ignore_signal(command: &mut Command, signal: i32) {
+    // SAFETY: signal(2) is async-signal-safe.
+    unsafe {
+        command.pre_exec(move || {
+            libc::signal(signal, libc::SIG_IGN);
+            Ok(())
+        });
+    }
+}
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

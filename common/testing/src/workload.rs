@@ -1,0 +1,15 @@
+//! Workloads in Rust: an emulated machine needs nothing else.
+
+mod cgroup;
+mod everything;
+mod exec;
+pub mod network;
+mod pinned;
+pub mod stacks;
+mod threads;
+
+pub use cgroup::Cgroup;
+pub use everything::{ROUNDS, everything_in};
+pub use exec::{execve, execve_unreadable, execveat, tiny_program};
+pub use pinned::PinnedIds;
+pub use threads::{pin, tid};

@@ -1,0 +1,26 @@
+//! A bit of everything that streaming tools watch.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{Cgroup, tiny_program};
+use crate::Scratch;
+
+/// How often each thing is done: a prime number.
+pub const ROUNDS: usize = 499;
+
+/// Does all of it within a cgroup, in a process that has joined it.
+///
+/// # Panics
+/// The workload fails.
+pub fn everything_in(cgroup: &Path) {
+    let scratch = Scratch::new("everything");
+    let program = scratch.join("cs-everything");
+    tiny_program(&program);
+    // A thread of its own: cgroup v2 moves processes, so the work is done by children that are moved before they start.
+    for _ in 0..ROUNDS {
+        let mut command = Command::new(&program);
+        Cgroup::join_before_exec(&mut command, cgroup);
+        assert!(command.status().expect("a program").success());
+    }
+}

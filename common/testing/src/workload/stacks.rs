@@ -1,0 +1,74 @@
+//! Waits with a known stack: functions with frame pointers and with names that nothing else has, whatever the compiler
+//! makes of the rest of the test.
+
+use std::arch::naked_asm;
+use std::ptr;
+use std::time::{Duration, Instant};
+
+/// A function `$outer` that calls a function `$inner` that makes a system call: number and four arguments.
+macro_rules! system_call {
+    ($outer:ident, $inner:ident) => {
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        extern "C" fn $outer(number: i64, a: usize, b: usize, c: usize, d: usize) -> i64 {
+            #[cfg(target_arch = "x86_64")]
+            naked_asm!("push rbp", "mov rbp, rsp", "call {}", "pop rbp", "ret", sym $inner);
+            #[cfg(target_arch = "aarch64")]
+            naked_asm!("stp x29, x30, [sp, #-16]!", "mov x29, sp", "bl {}", "ldp x29, x30, [sp], #16", "ret", sym $inner);
+        }
+
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        extern "C" fn $inner(number: i64, a: usize, b: usize, c: usize, d: usize) -> i64 {
+            #[cfg(target_arch = "x86_64")]
+            naked_asm!(
+                "push rbp", "mov rbp, rsp", "mov rax, rdi", "mov rdi, rsi", "mov rsi, rdx", "mov rdx, rcx", "mov r10, r8",
+                "syscall", "pop rbp", "ret",
+            );
+            #[cfg(target_arch = "aarch64")]
+            naked_asm!(
+                "stp x29, x30, [sp, #-16]!", "mov x29, sp", "mov x8, x0", "mov x0, x1", "mov x1, x2", "mov x2, x3",
+                "mov x3, x4", "svc 0", "ldp x29, x30, [sp], #16", "ret",
+            );
+        }
+    };
+}
+
+system_call!(corescope_sleep_caller, corescope_sleep);
+system_call!(corescope_futex_caller, corescope_futex);
+
+/// The functions of [`sleep`] on the user stack, the innermost first.
+pub const SLEEP: [&str; 2] = ["corescope_sleep", "corescope_sleep_caller"];
+/// Those of [`wait_on_futex`].
+pub const FUTEX: [&str; 2] = ["corescope_futex", "corescope_futex_caller"];
+
+fn timespec(duration: Duration) -> libc::timespec {
+    libc::timespec { tv_sec: duration.as_secs().try_into().unwrap_or(0), tv_nsec: duration.subsec_nanos().into() }
+}
+
+/// Sleeps in `nanosleep(2)`; gives how long it really took.
+///
+/// # Panics
+/// The sleep was cut short.
+pub fn sleep(duration: Duration) -> Duration {
+    let start = Instant::now();
+    let time = timespec(duration);
+    let failed = corescope_sleep_caller(libc::SYS_nanosleep, ptr::from_ref(&time) as usize, 0, 0, 0);
+    assert_eq!(failed, 0, "an undisturbed sleep");
+    start.elapsed()
+}
+
+/// Waits on a futex that nobody wakes; gives how long it really took.
+///
+/// # Panics
+/// The wait ended before its time.
+pub fn wait_on_futex(duration: Duration) -> Duration {
+    const WAIT_PRIVATE: usize = 128;
+    let start = Instant::now();
+    let time = timespec(duration);
+    let word = 0u32;
+    let word = ptr::from_ref(&word) as usize;
+    let error = corescope_futex_caller(libc::SYS_futex, word, WAIT_PRIVATE, 0, ptr::from_ref(&time) as usize);
+    assert_eq!(error, -i64::from(libc::ETIMEDOUT), "nobody wakes it");
+    start.elapsed()
+}

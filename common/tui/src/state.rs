@@ -1,0 +1,173 @@
+//! What the user chose: everything that keys change, apart from the rows and from drawing.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::keys::{self, Action};
+
+/// What keys go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Rows,
+    Filter,
+    Help,
+}
+
+/// What is left to the loop to do after a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    None,
+    Quit,
+    Faster,
+    Slower,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    /// The index of the column that rows are sorted by.
+    pub(crate) sort: usize,
+    pub(crate) reversed: bool,
+    /// Rows that do not contain this are not shown.
+    pub(crate) filter: String,
+    pub(crate) mode: Mode,
+    pub(crate) paused: bool,
+    /// The first row on the screen.
+    pub(crate) offset: usize,
+    columns: usize,
+}
+
+impl State {
+    pub(crate) fn new(columns: usize, sort: usize) -> Self {
+        Self { sort, reversed: false, filter: String::new(), mode: Mode::Rows, paused: false, offset: 0, columns }
+    }
+
+    /// Takes a key. `rows` are as many as there are, `page` as many as fit on the screen.
+    pub(crate) fn press(&mut self, event: &KeyEvent, rows: usize, page: usize) -> Effect {
+        if keys::is_interrupt(event) {
+            return Effect::Quit;
+        }
+        let effect = match self.mode {
+            Mode::Filter => {
+                self.edit(event);
+                Effect::None
+            }
+            // Whatever key it is, it closes the help.
+            Mode::Help => {
+                self.mode = Mode::Rows;
+                Effect::None
+            }
+            Mode::Rows => keys::action(event).map_or(Effect::None, |action| self.act(action, page)),
+        };
+        self.clamp(rows, page);
+        effect
+    }
+
+    /// Keeps the last page full.
+    pub(crate) fn clamp(&mut self, rows: usize, page: usize) {
+        self.offset = self.offset.min(rows.saturating_sub(page));
+    }
+
+    fn act(&mut self, action: Action, page: usize) -> Effect {
+        match action {
+            Action::SortLeft => self.sort = (self.sort + self.columns - 1) % self.columns.max(1),
+            Action::SortRight => self.sort = (self.sort + 1) % self.columns.max(1),
+            Action::Reverse => self.reversed = !self.reversed,
+            Action::Filter => self.mode = Mode::Filter,
+            Action::Help => self.mode = Mode::Help,
+            Action::Pause => self.paused = !self.paused,
+            Action::Up => self.offset = self.offset.saturating_sub(1),
+            Action::Down => self.offset += 1,
+            Action::PageUp => self.offset = self.offset.saturating_sub(page),
+            Action::PageDown => self.offset += page,
+            Action::First => self.offset = 0,
+            // Until it is clamped.
+            Action::Last => self.offset = usize::MAX,
+            Action::Faster => return Effect::Faster,
+            Action::Slower => return Effect::Slower,
+            Action::Quit => return Effect::Quit,
+        }
+        Effect::None
+    }
+
+    fn edit(&mut self, event: &KeyEvent) {
+        let control = event.modifiers.contains(KeyModifiers::CONTROL);
+        match event.code {
+            KeyCode::Enter => self.mode = Mode::Rows,
+            KeyCode::Esc => {
+                self.filter.clear();
+                self.mode = Mode::Rows;
+            }
+            KeyCode::Char('u') if control => self.filter.clear(),
+            KeyCode::Backspace => _ = self.filter.pop(),
+            KeyCode::Char(character) if !control => self.filter.push(character),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Effect, Mode, State};
+    use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+    fn press(state: &mut State, code: KeyCode) -> Effect {
+        state.press(&KeyEvent::new(code, KeyModifiers::NONE), 10, 4)
+    }
+
+    #[test]
+    fn sorting_goes_round() {
+        let mut state = State::new(3, 2);
+        press(&mut state, KeyCode::Char('>'));
+        assert_eq!(state.sort, 0);
+        press(&mut state, KeyCode::Left);
+        assert_eq!(state.sort, 2);
+        press(&mut state, KeyCode::Char('r'));
+        assert!(state.reversed);
+    }
+
+    #[test]
+    fn scrolling_stops_at_both_ends() {
+        let mut state = State::new(1, 0);
+        press(&mut state, KeyCode::Up);
+        assert_eq!(state.offset, 0);
+        press(&mut state, KeyCode::End);
+        assert_eq!(state.offset, 6);
+        press(&mut state, KeyCode::PageDown);
+        assert_eq!(state.offset, 6);
+        press(&mut state, KeyCode::PageUp);
+        assert_eq!(state.offset, 2);
+    }
+
+    #[test]
+    fn letters_are_text_while_a_filter_is_typed() {
+        let mut state = State::new(1, 0);
+        for code in [KeyCode::Char('/'), KeyCode::Char('q'), KeyCode::Char('x'), KeyCode::Backspace] {
+            assert_eq!(press(&mut state, code), Effect::None);
+        }
+        assert_eq!((state.filter.as_str(), state.mode), ("q", Mode::Filter));
+        press(&mut state, KeyCode::Enter);
+        assert_eq!((state.filter.as_str(), state.mode), ("q", Mode::Rows));
+        press(&mut state, KeyCode::Char('/'));
+        press(&mut state, KeyCode::Esc);
+        assert_eq!((state.filter.as_str(), state.mode), ("", Mode::Rows));
+    }
+
+    #[test]
+    fn control_c_ends_it_in_every_mode() {
+        let event = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        for mode in [Mode::Rows, Mode::Filter, Mode::Help] {
+            let mut state = State::new(1, 0);
+            state.mode = mode;
+            assert_eq!(state.press(&event, 0, 0), Effect::Quit);
+        }
+    }
+
+    #[test]
+    fn any_key_closes_the_help() {
+        let mut state = State::new(1, 0);
+        press(&mut state, KeyCode::Char('?'));
+        assert_eq!(state.mode, Mode::Help);
+        assert_eq!(press(&mut state, KeyCode::Char('q')), Effect::None);
+        assert_eq!(state.mode, Mode::Rows);
+        assert_eq!(press(&mut state, KeyCode::Char('q')), Effect::Quit);
+    }
+}

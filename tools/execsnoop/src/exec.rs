@@ -1,0 +1,114 @@
+//! An exec, as it is printed.
+
+use corescope::stream::event;
+use corescope::{Column, Value, escape};
+
+use crate::bpf::types::execsnoop_event as Event;
+
+/// `execsnoop_flags` of bpf/execsnoop.bpf.c.
+const CUT: u32 = 1;
+const UNREADABLE: u32 = 2;
+const SCRIPT: u32 = 4;
+
+/// An exec, with its strings.
+pub(crate) struct Exec {
+    pub(crate) event: Event,
+    path: Vec<u8>,
+    pub(crate) args: Vec<u8>,
+    max_args: usize,
+    quote: bool,
+}
+
+pub(crate) const COLUMNS: &[Column<Exec>] = corescope::columns![Exec;
+    "TIME", left 8, "time", "When it was executed" => |exec| Value::Time(exec.event.time_ns),
+    "TIME(s)", left 8, "", "The same, in seconds since the start" => |exec| Value::Elapsed(exec.event.time_ns),
+    "UID", left 6, "uid", "Real user id" => |exec| exec.event.uid.into(),
+    "CPU", left 3, "cpu", "CPU that it was executed on" => |exec| exec.event.cpu.into(),
+    "PCOMM", left 16, "comm", "Name of the new program (of the caller, where the exec failed)" =>
+        |exec| Value::c_string(&exec.event.comm),
+    "PARENT", left 16, "parent_comm", "Name of the parent process" => |exec| Value::c_string(&exec.event.parent_comm),
+    "PID", left 7, "pid", "Process id" => |exec| exec.event.pid.into(),
+    "PPID", left 7, "ppid", "Process id of the parent" => |exec| exec.event.ppid.into(),
+    "RET", right 3, "ret", "0, or the error as a negative errno" => |exec| exec.event.ret.into(),
+    "ARGS", left 0, "", "File that was executed and the arguments after the first; ... where they were cut" => |exec| exec.line(),
+    "", left 0, "filename", "File that was executed, as the caller named it" => |exec| Value::c_string(&exec.path),
+    "", left 0, "args", "The argument vector of the new process" => |exec| Value::Words(exec.argv().collect()),
+    "", left 0, "args_cut", "Whether there were more arguments than are shown" => |exec| exec.is_cut().into(),
+];
+
+impl Exec {
+    /// The event of a record and the strings behind it; at most `max_args` arguments are shown.
+    pub(crate) fn new(record: &[u8], max_args: usize, quote: bool) -> Self {
+        let (event, strings) = event::<Event>(record);
+        let (path, rest) = first(strings, event.path_len);
+        let (args, _) = first(rest, event.args_len);
+        Self { event: *event, path: path.to_vec(), args: args.to_vec(), max_args, quote }
+    }
+
+    fn argv(&self) -> impl Iterator<Item = &[u8]> {
+        let args = self.args.strip_suffix(b"\0").unwrap_or(&self.args);
+        // No argument at all is not one empty argument.
+        let count = if self.args.is_empty() { 0 } else { self.max_args };
+        args.split(|byte| *byte == 0).take(count)
+    }
+
+    fn is_cut(&self) -> bool {
+        self.event.flags & (CUT | UNREADABLE) != 0 || self.args.split(|byte| *byte == 0).count() > self.max_args + 1
+    }
+
+    /// What the caller asked for: of a script the kernel makes arguments of its interpreter, the file name among them.
+    fn line(&self) -> Value<'_> {
+        let path = escape::c_string(&self.path);
+        let argv: Vec<&[u8]> = self.argv().collect();
+        let mut skip = 1;
+        if self.event.flags & SCRIPT != 0 {
+            // Interpreter, its argument if there is one, file name.
+            skip += argv.iter().skip(1).position(|argument| *argument == path).map_or(0, |index| index + 1);
+        }
+        let mut words = vec![path];
+        words.extend(argv.iter().skip(skip));
+        if self.is_cut() {
+            words.push(b"...");
+        }
+        if self.quote { Value::Quoted(words) } else { Value::Words(words) }
+    }
+}
+
+/// The first `length` bytes and the rest. A record in the buffer may be longer than its strings.
+fn first(bytes: &[u8], length: u32) -> (&[u8], &[u8]) {
+    bytes.split_at(bytes.len().min(length as usize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CUT, Event, Exec, SCRIPT};
+    use corescope::Value;
+
+    fn line(flags: u32, path: &[u8], args: &[u8], max_args: usize) -> Vec<Vec<u8>> {
+        let event = Event { flags, ..Event::default() };
+        let exec = Exec { event, path: path.to_vec(), args: args.to_vec(), max_args, quote: false };
+        let Value::Words(words) = exec.line() else { panic!("words") };
+        words.into_iter().map(<[u8]>::to_vec).collect()
+    }
+
+    #[test]
+    fn the_file_name_stands_for_the_first_argument() {
+        assert_eq!(line(0, b"/bin/ls\0", b"ls\0-l\0\0", 20), [&b"/bin/ls"[..], b"-l", b""]);
+        assert_eq!(line(0, b"/bin/ls\0", b"", 20), [b"/bin/ls"]);
+    }
+
+    #[test]
+    fn a_script_is_shown_as_it_was_called() {
+        let args = b"/bin/sh\0-e\0./run\0now\0";
+        assert_eq!(line(SCRIPT, b"./run\0", args, 20), [&b"./run"[..], b"now"]);
+        // A program that is given its own name is no script.
+        assert_eq!(line(0, b"/bin/cp\0", b"cp\0/bin/cp\0x\0", 20), [&b"/bin/cp"[..], b"/bin/cp", b"x"]);
+    }
+
+    #[test]
+    fn what_was_cut_is_marked() {
+        assert_eq!(line(0, b"/a\0", b"a\0b\0c\0", 2), [&b"/a"[..], b"b", b"..."]);
+        assert_eq!(line(0, b"/a\0", b"a\0b\0c\0", 3), [&b"/a"[..], b"b", b"c"]);
+        assert_eq!(line(CUT, b"/a\0", b"a\0b", 3), [&b"/a"[..], b"b", b"..."]);
+    }
+}
