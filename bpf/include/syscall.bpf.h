@@ -1,9 +1,118 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The arguments of a system call, read where it returns: a program on the way in, and a map between, are not needed. */
+/*
+ * System calls, seen where they return: the arguments are still in the saved registers, so a program on the way in, and
+ * a map between, are not needed.
+ *
+ *	SEC("tp_btf/sys_exit")
+ *	int BPF_PROG(opensnoop_exit, struct pt_regs *registers, long ret)
+ *	{
+ *		struct syscall call;
+ *
+ *		if (!syscall_wanted(&call, registers))
+ *			return 0;
+ *		switch (call.action) {
+ *		case OPENSNOOP_OPENAT:
+ *			path = (void *)syscall_argument(&call, 1);
+ *
+ * One program sees all system calls, those of 32-bit callers as well, which the tracepoints of single system calls do
+ * not. What it is called for in vain costs the look at one byte.
+ */
 #ifndef CORESCOPE_SYSCALL_H
 #define CORESCOPE_SYSCALL_H
 
 #include "core.bpf.h"
+
+#define SYSCALLS 512 /* more than any architecture has */
+
+/*
+ * What the tool does with each system call, by number: 0 for those that it does not look at. Set by the tool from names,
+ * see common/core/src/syscalls.rs.
+ */
+const volatile __u8 syscall_native[SYSCALLS];
+const volatile __u8 syscall_compat[SYSCALLS]; /* of 32-bit callers on a 64-bit kernel */
+
+struct syscall {
+	struct pt_regs *registers; /* with which the caller entered the kernel */
+	__u32 number;
+	__u32 action;
+	bool compat;
+};
+
+/* From 5.11 on (3ca1032ab7ab) the current task comes with its type, and its fields are read without a helper. */
+static __always_inline bool syscall_is_compat(void)
+{
+	struct thread_info *thread;
+
+#if defined(__TARGET_ARCH_x86)
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+		return bpf_get_current_task_btf()->thread_info.status & 2; /* TS_COMPAT */
+	thread = &((struct task_struct *)bpf_get_current_task())->thread_info;
+	return BPF_CORE_READ(thread, status) & 2;
+#elif defined(__TARGET_ARCH_arm64)
+	thread = &((struct task_struct *)bpf_get_current_task())->thread_info;
+	return BPF_CORE_READ(thread, flags) & (1 << 22); /* TIF_32BIT */
+#endif
+}
+
+static __always_inline __u64 syscall_number(struct pt_regs *registers)
+{
+#if defined(__TARGET_ARCH_x86)
+	return registers->orig_ax;
+#elif defined(__TARGET_ARCH_arm64)
+	return (__u32)registers->syscallno;
+#endif
+}
+
+/* Whether the tool looks at the call that returns with these registers, those of the tracepoint sys_exit. */
+static __always_inline bool syscall_wanted(struct syscall *call, struct pt_regs *registers)
+{
+	__u64 number = syscall_number(registers);
+	__u32 native, compat;
+
+	/* -1 for a call that a signal or a tracer took away. */
+	if (number >= SYSCALLS)
+		return false;
+	native = syscall_native[number];
+	compat = syscall_compat[number];
+	if (!native && !compat)
+		return false;
+	call->registers = registers;
+	call->number = number;
+	call->compat = syscall_is_compat();
+	call->action = call->compat ? compat : native;
+	return call->action;
+}
+
+/* Argument `index`, from 0; of a 32-bit caller's 64-bit arguments each half is one. */
+static __always_inline __u64 syscall_argument(struct syscall *call, const __u32 index)
+{
+	struct pt_regs *registers = call->registers;
+
+#if defined(__TARGET_ARCH_x86)
+	if (call->compat) {
+		switch (index) {
+		case 0: return (__u32)registers->bx;
+		case 1: return (__u32)registers->cx;
+		case 2: return (__u32)registers->dx;
+		case 3: return (__u32)registers->si;
+		case 4: return (__u32)registers->di;
+		default: return (__u32)registers->bp;
+		}
+	}
+	switch (index) {
+	case 0: return registers->di;
+	case 1: return registers->si;
+	case 2: return registers->dx;
+	case 3: return registers->r10;
+	case 4: return registers->r8;
+	default: return registers->r9;
+	}
+#elif defined(__TARGET_ARCH_arm64)
+	__u64 value = index ? registers->regs[index] : registers->orig_x0;
+
+	return call->compat ? (__u32)value : value;
+#endif
+}
 
 /* Stacks of 16 KiB: x86-64 without KASAN, arm64 with pages of 4 KiB. Used for kernels before 5.15 only. */
 #define THREAD_SIZE (16 * 1024)

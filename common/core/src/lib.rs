@@ -29,6 +29,7 @@ pub mod queue;
 pub mod setup;
 pub mod signals;
 pub mod stream;
+pub mod syscalls;
 pub mod table;
 pub mod tracefs;
 pub mod users;
