@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use libbpf_rs::ProgramType;
 use libbpf_rs::btf::types::Struct;
 use libbpf_rs::btf::{Btf, BtfType};
 
@@ -82,6 +83,20 @@ impl Types {
     }
 }
 
+/// Whether programs can be attached to the entry and the exit of kernel functions (fentry, fexit).
+///
+/// Kernels for x86-64 can do that from 5.5 on, those for arm64 from 6.4 on (2aa6ac03516d), and restricted ones refuse it.
+/// The answer takes about a tenth of a millisecond, on arm64 some more.
+#[must_use]
+pub fn permits_fentry() -> bool {
+    // libbpf tries a program for the entry of type 1, which is no function: where the kernel gets as far as to say just
+    // that, it takes such programs.
+    let loads = ProgramType::Tracing.is_supported().unwrap_or(false);
+    // On arm64 they load and find no place before 6.4.
+    let attaches = || Types::read(None).is_ok_and(|types| types.has_type("register_ftrace_direct"));
+    loads && (!cfg!(target_arch = "aarch64") || attaches())
+}
+
 /// Whether the process may load tracing programs as far as its capabilities go (capabilities(7)).
 #[must_use]
 pub fn is_privileged() -> bool {
@@ -114,7 +129,12 @@ fn hook(warning: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Types, check_btf, explain};
+    use std::os::fd::{FromRawFd, OwnedFd};
+
+    use libbpf_rs::btf::types::Func;
+    use libbpf_rs::libbpf_sys;
+
+    use super::{Types, check_btf, explain, permits_fentry};
 
     #[test]
     fn a_missing_hook_is_named() {
@@ -131,6 +151,32 @@ mod tests {
         let error = format!("{:#}", check_btf(Some("/nonexistent".as_ref())).expect_err("no file"));
         assert!(error.contains("cannot open"), "{error}");
     }
+
+    #[test]
+    fn fentry_is_permitted_where_a_program_for_it_loads() {
+        let types = Types::read(None).expect("a kernel with BTF");
+        let function = types.0.type_by_name::<Func<'_>>("cap_capable").expect("a function of every kernel");
+        let mut options = libbpf_sys::bpf_prog_load_opts {
+            sz: size_of::<libbpf_sys::bpf_prog_load_opts>() as libbpf_sys::size_t,
+            expected_attach_type: libbpf_sys::BPF_TRACE_FENTRY,
+            attach_btf_id: function.type_id().into(),
+            ..Default::default()
+        };
+        // `return 0` in machine code: two instructions, each with its opcode in the lowest byte.
+        let code: [u64; 2] = [0xb7, 0x95];
+        // SAFETY: the strings end in NUL, there are two instructions, and the options state their size.
+        let loaded = unsafe {
+            let (name, licence) = (c"fentry".as_ptr(), c"GPL".as_ptr());
+            let kind = libbpf_sys::BPF_PROG_TYPE_TRACING;
+            libbpf_sys::bpf_prog_load(kind, name, licence, code.as_ptr().cast(), 2, &raw mut options)
+        };
+        if loaded >= 0 {
+            // SAFETY: the descriptor is new, and nobody else knows it.
+            drop(unsafe { OwnedFd::from_raw_fd(loaded) });
+        }
+        assert_eq!(permits_fentry(), loaded >= 0);
+    }
+
     #[test]
     fn the_kernel_tells_what_its_types_have() {
         let types = Types::read(None).expect("a kernel with BTF");
