@@ -43,6 +43,19 @@ impl Clock {
         self.offset_ns = i128::from(real_ns()) - i128::from(boot_ns());
     }
 
+    /// Shows times in UTC instead of local time.
+    pub fn use_utc(&mut self) {
+        self.zone = Some(TimeZone::UTC);
+        self.second = i64::MIN;
+    }
+
+    /// What the time zone is called at present: `UTC`, `CEST`.
+    #[must_use]
+    pub fn zone_name(&mut self) -> String {
+        let zone = self.zone.get_or_insert_with(TimeZone::system);
+        Timestamp::now().to_zoned(zone.clone()).strftime("%Z").to_string()
+    }
+
     /// Now, as events carry it.
     #[must_use]
     pub fn now_ns(&self) -> u64 {
@@ -66,6 +79,12 @@ impl Clock {
     pub fn hms(&mut self, boot_ns: u64) -> &str {
         self.format_second(boot_ns);
         &self.hms
+    }
+
+    /// Local time of day to the millisecond, `17:05:09.123`.
+    pub fn hms_ms(&mut self, boot_ns: u64) -> String {
+        let fraction = self.format_second(boot_ns);
+        format!("{}.{:03}", self.hms, fraction / 1_000_000)
     }
 
     /// Formats the second that `boot_ns` lies in and gives the nanoseconds that are left over.
@@ -117,6 +136,10 @@ mod tests {
         clock.push_rfc3339(&mut out, 123_456_789);
         assert_eq!(String::from_utf8_lossy(&out), "2026-08-20T17:05:09.123456789+02:00");
         assert_eq!(clock.hms(1_000_000_000), "17:05:10");
+        assert_eq!(clock.hms_ms(123_999_999), "17:05:09.123");
+        clock.use_utc();
+        assert_eq!(clock.hms_ms(123_999_999), "15:05:09.123");
+        assert_eq!(clock.zone_name(), "UTC");
     }
 
     #[test]

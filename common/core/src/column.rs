@@ -27,6 +27,8 @@ pub enum Value<'a> {
     Quoted(Vec<&'a [u8]>),
     /// A moment in ns of `CLOCK_BOOTTIME`: `HH:MM:SS` in text, RFC 3339 in JSON.
     Time(u64),
+    /// The same as `HH:MM:SS.mmm`.
+    TimeMs(u64),
     /// The same as seconds since the tool started.
     Elapsed(u64),
     /// A length of time in ns: seconds in text and JSON.
@@ -60,6 +62,7 @@ impl<'a> Value<'a> {
         match self {
             Self::Unsigned(number)
             | Self::Time(number)
+            | Self::TimeMs(number)
             | Self::Elapsed(number)
             | Self::Seconds(number)
             | Self::Size(number) => i128::from(*number),

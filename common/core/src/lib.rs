@@ -27,8 +27,10 @@ pub mod netns;
 pub mod object;
 pub mod options;
 pub mod output;
+pub mod path;
 pub mod queue;
 pub mod setup;
+pub mod signal_name;
 pub mod signals;
 pub mod stream;
 pub mod syscalls;
@@ -49,6 +51,7 @@ pub use output::Output;
 pub use plain;
 pub use queue::Queue;
 pub use setup::Setup;
+pub use signal_name::signal_name;
 pub use stream::stream;
 pub use table::Table;
 

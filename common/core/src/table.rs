@@ -15,6 +15,7 @@ use crate::{escape, json};
 pub struct Table<Row: 'static> {
     columns: &'static [Column<Row>],
     shown: Vec<&'static Column<Row>>,
+    renamed: Vec<(&'static str, String)>,
 }
 
 impl<Row> Table<Row> {
@@ -22,7 +23,7 @@ impl<Row> Table<Row> {
     #[must_use]
     pub fn new(columns: &'static [Column<Row>]) -> Self {
         let shown = columns.iter().filter(|column| !column.header.is_empty()).collect();
-        Self { columns, shown }
+        Self { columns, shown, renamed: Vec::new() }
     }
 
     /// Shows the column with this header in text only where `wanted`.
@@ -32,6 +33,14 @@ impl<Row> Table<Row> {
         if !wanted {
             self.shown.retain(|column| column.header != header);
         }
+        self
+    }
+
+    /// Prints another header above the column with this one: what it is shows only when the tool runs.
+    #[must_use]
+    pub fn rename(mut self, header: &'static str, to: String) -> Self {
+        debug_assert!(self.columns.iter().any(|column| column.header == header), "no column {header}");
+        self.renamed.push((header, to));
         self
     }
 
@@ -47,10 +56,9 @@ impl<Row> Table<Row> {
             return;
         }
         for (index, column) in self.shown.iter().enumerate() {
-            self.cell(&mut out.buffer, index, column, |out| {
-                out.extend_from_slice(column.header.as_bytes());
-                column.header.len()
-            });
+            let renamed = self.renamed.iter().find(|(header, _)| *header == column.header);
+            let header = renamed.map_or(column.header, |(_, to)| to);
+            self.cell(&mut out.buffer, index, column, |out| escape::push(out, header.as_bytes()));
         }
         out.end_line();
     }
@@ -99,6 +107,7 @@ pub fn push_text(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) -> usi
         Value::Signed(number) => write!(out, "{number}"),
         Value::Scaled { raw, per, decimals } => write!(out, "{:.decimals$}", scaled(*raw, *per)),
         Value::Time(ns) => write!(out, "{}", clock.hms(*ns)),
+        Value::TimeMs(ns) => write!(out, "{}", clock.hms_ms(*ns)),
         Value::Elapsed(ns) => write!(out, "{:.3}", clock.elapsed(*ns).as_secs_f64()),
         Value::Seconds(ns) => write!(out, "{:.3}", scaled(*ns, 1_000_000_000)),
         Value::Size(bytes) => write!(out, "{}", size(*bytes)),
@@ -150,7 +159,7 @@ pub fn push_json(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) {
         Value::Signed(number) => json::number(out, number),
         Value::Text(text) => json::text(out, text),
         Value::Words(words) | Value::Quoted(words) => json::list(out, words, |out, word| json::text(out, word)),
-        Value::Time(ns) => {
+        Value::Time(ns) | Value::TimeMs(ns) => {
             out.push(b'"');
             clock.push_rfc3339(out, *ns);
             out.push(b'"');
@@ -234,6 +243,13 @@ mod tests {
         let sizes =
             [0, 999, 1000, 1023, 1024, 10 * 1024, 1000 * 1024, 1 << 20, 5 << 40, u64::MAX].map(super::size).join(" ");
         assert_eq!(sizes, "0 999 1.0K 1.0K 1.0K 10K 1.0M 1.0M 5.0T 16E");
+    }
+
+    #[test]
+    fn a_header_can_be_another() {
+        let row = Row { pid: 7, comm: b"a", latency_ns: 0 };
+        let table = Table::new(COLUMNS).show("LAT(ms)", false).show("ARGS", false).rename("PID", "PID-X".into());
+        assert_eq!(print(&table, false, &row), "PID-X  COMM\n7      a\n");
     }
 
     #[test]
