@@ -16,6 +16,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
  */
 #define EXPORT(type) const struct type *export_##type __attribute__((unused))
 
+/* The same for an enum. */
+#define EXPORT_ENUM(type) const enum type *enum_##type __attribute__((unused))
+
 #define COMM_LEN 16
 
 #endif

@@ -9,6 +9,7 @@ pub mod address;
 pub mod cli;
 pub mod clock;
 pub mod column;
+pub mod command;
 pub mod complain;
 pub mod errno;
 pub mod escape;

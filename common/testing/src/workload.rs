@@ -1,6 +1,8 @@
 //! Workloads in Rust: an emulated machine needs nothing else.
 
 mod cgroup;
+#[cfg(target_arch = "x86_64")]
+mod compat;
 mod everything;
 mod exec;
 pub mod network;
@@ -9,6 +11,8 @@ pub mod stacks;
 mod threads;
 
 pub use cgroup::Cgroup;
+#[cfg(target_arch = "x86_64")]
+pub use compat::{LowMemory, compat};
 pub use everything::{ROUNDS, everything_in};
 pub use exec::{execve, execve_unreadable, execveat, tiny_program};
 pub use pinned::PinnedIds;
