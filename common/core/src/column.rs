@@ -21,6 +21,8 @@ pub enum Value<'a> {
     },
     /// Text that may come from a traced program; text output escapes it, JSON keeps it exact.
     Text(Cow<'a, [u8]>),
+    /// Text that was put together of escaped parts ([`escape`](crate::escape)), and is not to be escaped again.
+    Escaped(String),
     /// A command line: separated by spaces in text, an array in JSON.
     Words(Vec<&'a [u8]>),
     /// As [`Words`](Self::Words), each in double quotes in text.
@@ -53,6 +55,7 @@ impl<'a> Value<'a> {
     pub fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Escaped(a), Self::Escaped(b)) => a.cmp(b),
             (Self::Words(a) | Self::Quoted(a), Self::Words(b) | Self::Quoted(b)) => a.cmp(b),
             (a, b) => a.magnitude().cmp(&b.magnitude()),
         }

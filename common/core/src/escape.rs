@@ -33,6 +33,20 @@ pub fn push(out: &mut Vec<u8>, bytes: &[u8]) -> usize {
     cells
 }
 
+/// The same in double quotes, with a backslash before those within.
+pub fn push_quoted(out: &mut Vec<u8>, bytes: &[u8]) -> usize {
+    out.push(b'"');
+    let mut cells = 2;
+    for (index, part) in bytes.split(|byte| *byte == b'"').enumerate() {
+        if index > 0 {
+            cells += push_ascii(out, "\\\"");
+        }
+        cells += push(out, part);
+    }
+    out.push(b'"');
+    cells
+}
+
 fn push_character(out: &mut Vec<u8>, character: char) -> usize {
     match character {
         '\\' => push_ascii(out, "\\\\"),
@@ -64,7 +78,7 @@ fn is_invisible(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{c_string, push};
+    use super::{c_string, push, push_quoted};
 
     fn escaped(bytes: &[u8]) -> (String, usize) {
         let mut out = Vec::new();
@@ -100,6 +114,13 @@ mod tests {
     #[test]
     fn wide_characters_take_two_cells() {
         assert_eq!(escaped("日本".as_bytes()), ("日本".into(), 4));
+    }
+
+    #[test]
+    fn quotes_cannot_be_forged() {
+        let mut out = Vec::new();
+        assert_eq!(push_quoted(&mut out, b"a\", \"b\\\n"), out.len());
+        assert_eq!(out, br#""a\", \"b\\\n""#);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::clock::Clock;
 use crate::column::{Align, Column, Value};
 use crate::json::Object;
@@ -114,6 +116,10 @@ pub fn push_text(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) -> usi
         Value::Bool(flag) => write!(out, "{}", u8::from(*flag)),
         Value::Missing => write!(out, "-"),
         Value::Text(text) => return escape::push(out, text),
+        Value::Escaped(text) => {
+            out.extend_from_slice(text.as_bytes());
+            return text.width();
+        }
         Value::Words(words) => return push_words(out, words, false),
         Value::Quoted(words) => return push_words(out, words, true),
     };
@@ -129,27 +135,9 @@ fn push_words(out: &mut Vec<u8>, words: &[&[u8]], quoted: bool) -> usize {
         }
         // An empty argument would not be seen otherwise.
         let quotes = quoted || word.is_empty();
-        if quotes {
-            out.push(b'"');
-            cells += 2;
-        }
-        let start = out.len();
-        cells += escape::push(out, word);
-        if quotes {
-            cells += escape_quotes(out, start);
-            out.push(b'"');
-        }
+        cells += if quotes { escape::push_quoted(out, word) } else { escape::push(out, word) };
     }
     cells
-}
-
-/// Puts a backslash before each double quote from `start` on; gives how many.
-fn escape_quotes(out: &mut Vec<u8>, start: usize) -> usize {
-    let quotes: Vec<usize> = (start..out.len()).filter(|index| out[*index] == b'"').collect();
-    for index in quotes.iter().rev() {
-        out.insert(*index, b'\\');
-    }
-    quotes.len()
 }
 
 /// Appends a value as JSON, raw and exact.
@@ -158,6 +146,7 @@ pub fn push_json(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) {
         Value::Unsigned(number) | Value::Scaled { raw: number, .. } | Value::Size(number) => json::number(out, number),
         Value::Signed(number) => json::number(out, number),
         Value::Text(text) => json::text(out, text),
+        Value::Escaped(text) => json::text(out, text.as_bytes()),
         Value::Words(words) | Value::Quoted(words) => json::list(out, words, |out, word| json::text(out, word)),
         Value::Time(ns) | Value::TimeMs(ns) => {
             out.push(b'"');
