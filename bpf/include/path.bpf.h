@@ -71,10 +71,12 @@ static __always_inline __u32 path_names(__u8 *to, const struct path *from, __u32
 	struct dentry *root = BPF_CORE_READ(fs, root.dentry), *dentry, *parent;
 	struct vfsmount *root_mount = BPF_CORE_READ(fs, root.mnt), *vfsmount;
 	struct mount *mount, *above;
-	__u32 used = 0;
+	__u64 used; /* of 32 bits, the verifier would lose sight of its limit */
 	long length;
 
 	*end = PATH_UNKNOWN;
+	/* A 0 that the verifier does not know: it would follow each length of the path by itself. */
+	used = *(volatile __u32 *)end;
 	if (!from)
 		return 0;
 	dentry = BPF_CORE_READ(from, dentry);
