@@ -7,6 +7,7 @@
 #define CORESCOPE_FILTER_H
 
 #include "core.bpf.h"
+#include "lost.bpf.h"
 #include "task.bpf.h"
 
 #define FILTER_IDS 64 /* as in common/core/src/filter.rs */
@@ -21,6 +22,7 @@ const volatile __u32 filter_tid;
 const volatile __u32 filter_tgids[FILTER_IDS]; /* more than one: the list ends with its first 0 */
 const volatile __u32 filter_tids[FILTER_IDS];
 const volatile __u32 filter_ppid;
+const volatile __u32 filter_command; /* --exec: the process that is to run the command */
 const volatile __u32 filter_uid;
 const volatile __u64 filter_comm[COMM_LEN / 8];
 const volatile __u64 filter_cgroup_id;
@@ -58,6 +60,58 @@ static __always_inline bool filter_comm_matches(struct task_struct *task)
 	return comm[0] == filter_comm[0] && comm[1] == filter_comm[1];
 }
 
+/* What --exec started: the command from its exec on, and all that it starts. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u8);
+} filter_processes SEC(".maps");
+
+static __always_inline bool filter_started(__u32 tgid)
+{
+	return bpf_map_lookup_elem(&filter_processes, &tgid);
+}
+
+static __always_inline void filter_add(__u32 tgid)
+{
+	__u8 one = 1;
+
+	if (bpf_map_update_elem(&filter_processes, &tgid, &one, BPF_ANY))
+		count_lost(LOST_MAP);
+}
+
+/*
+ * What a tool with --exec has once, behind its own programs: FILTER_COMMAND(opensnoop), the programs that follow the
+ * command. They are loaded with --exec only. Until the command is executed its process waits for the tool, which is
+ * nothing to show.
+ */
+#define FILTER_COMMAND(tool)                                                                                           \
+	SEC("tp_btf/sched_process_exec")                                                                               \
+	int BPF_PROG(tool##_command_exec, struct task_struct *task)                                                    \
+	{                                                                                                              \
+		if (task->tgid == filter_command)                                                                      \
+			filter_add(task->tgid);                                                                        \
+		return 0;                                                                                              \
+	}                                                                                                              \
+	SEC("tp_btf/sched_process_fork")                                                                               \
+	int BPF_PROG(tool##_command_fork, struct task_struct *parent, struct task_struct *child)                       \
+	{                                                                                                              \
+		if (child->tgid != parent->tgid && filter_started(parent->tgid))                                       \
+			filter_add(child->tgid);                                                                       \
+		return 0;                                                                                              \
+	}                                                                                                              \
+	/* The process ends with its last thread: its id may be another's soon. */                                     \
+	SEC("tp_btf/sched_process_exit")                                                                               \
+	int BPF_PROG(tool##_command_exit, struct task_struct *task)                                                    \
+	{                                                                                                              \
+		__u32 tgid = task->tgid;                                                                               \
+                                                                                                                       \
+		if (!task->signal->live.counter)                                                                       \
+			bpf_map_delete_elem(&filter_processes, &tgid);                                                 \
+		return 0;                                                                                              \
+	}
+
 static __always_inline bool filter_lists(const volatile __u32 *ids, __u32 id)
 {
 	for (int i = 0; i < FILTER_IDS && ids[i]; i++) {
@@ -79,6 +133,8 @@ static __always_inline bool filter_allows(struct task_struct *task)
 	if (filter_tgids[0] && !filter_lists(filter_tgids, BPF_CORE_READ(task, tgid)))
 		return false;
 	if (filter_tids[0] && !filter_lists(filter_tids, BPF_CORE_READ(task, pid)))
+		return false;
+	if (filter_command && !filter_started(BPF_CORE_READ(task, tgid)))
 		return false;
 	if (filter_ppid && BPF_CORE_READ(task, real_parent, tgid) != filter_ppid)
 		return false;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use libbpf_rs::{MapCore, MapHandle};
 
 use crate::cli::Usage;
+use crate::command::Command;
 use crate::object::{set, set_bytes};
 use crate::options::Common;
 use crate::setup::Setup;
@@ -39,6 +40,7 @@ pub struct Filter<'a> {
     pids: &'a [u32],
     tids: &'a [u32],
     ppid: Option<u32>,
+    command: Option<u32>,
     uid: Option<u32>,
     comm: Option<&'a [u8]>,
     cgroup: Option<&'a Path>,
@@ -87,6 +89,13 @@ impl<'a> Filter<'a> {
         self
     }
 
+    /// What `--exec` runs, and all processes that it starts: for tools whose program has `FILTER_COMMAND`.
+    #[must_use]
+    pub fn command(mut self, command: &Command) -> Self {
+        self.command = command.pid();
+        self
+    }
+
     /// One user, by real user id.
     #[must_use]
     pub fn uid(mut self, uid: Option<u32>) -> Self {
@@ -118,6 +127,7 @@ impl<'a> Filter<'a> {
         set_bytes(open, "filter_tgids", &list(self.pids)?)?;
         set_bytes(open, "filter_tids", &list(self.tids)?)?;
         set(open, "filter_ppid", self.ppid.unwrap_or(0))?;
+        follow(open, self.command)?;
         if let Some(uid) = self.uid {
             set(open, "filter_by_uid", 1u8)?;
             set(open, "filter_uid", uid)?;
@@ -138,6 +148,22 @@ impl<'a> Filter<'a> {
     }
 }
 
+/// Loads the programs that follow a command where there is one.
+fn follow(open: &mut Setup<'_>, command: Option<u32>) -> Result<()> {
+    const PROGRAMS: [&str; 3] = ["_command_exec", "_command_fork", "_command_exit"];
+    for mut program in open.progs_mut() {
+        if program.name().to_str().is_some_and(|name| PROGRAMS.iter().any(|end| name.ends_with(end))) {
+            program.set_autoload(command.is_some());
+        }
+    }
+    set(open, "filter_command", command.unwrap_or(0))?;
+    if command.is_none() {
+        let mut processes = open.maps_mut().find(|map| map.name() == "filter_processes");
+        processes.as_mut().context("no filter in the BPF object")?.set_autocreate(false)?;
+    }
+    Ok(())
+}
+
 /// One id is compared at once, without a loop.
 fn one_or_many(ids: &[u32]) -> (Option<u32>, &[u32]) {
     if let [one] = ids { (Some(*one), &[]) } else { (None, ids) }
@@ -156,7 +182,8 @@ fn list(ids: &[u32]) -> Result<[u8; 4 * IDS]> {
 }
 
 /// A task's name as the kernel side compares it: cut to 15 bytes, as the kernel cuts it.
-fn comm_bytes(comm: &[u8]) -> [u8; 16] {
+#[must_use]
+pub fn comm_bytes(comm: &[u8]) -> [u8; 16] {
     let mut bytes = [0; 16];
     let length = comm.len().min(15);
     bytes[..length].copy_from_slice(&comm[..length]);

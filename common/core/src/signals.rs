@@ -8,6 +8,7 @@ use std::time::Duration;
 
 static STOP: AtomicBool = AtomicBool::new(false);
 static WAKE: OnceLock<OwnedFd> = OnceLock::new();
+static COMMAND: OnceLock<OwnedFd> = OnceLock::new();
 
 extern "C" fn on_signal(_: libc::c_int) {
     STOP.store(true, Ordering::Relaxed);
@@ -51,6 +52,16 @@ fn handle(signal: libc::c_int) {
     }
 }
 
+/// Undoes [`install`] in a child that is to execute something, and what Rust itself does. It is async-signal-safe.
+pub(crate) fn restore() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGPIPE] {
+        if signal != libc::SIGHUP || !is_ignored(signal) {
+            // SAFETY: signal(2) is async-signal-safe.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+    }
+}
+
 fn is_ignored(signal: libc::c_int) -> bool {
     // SAFETY: only the present action is read, into a zeroed local.
     unsafe {
@@ -71,12 +82,18 @@ pub fn stop() {
     on_signal(0);
 }
 
+/// Lets [`wait`] end with the process of this descriptor (pidfd_open(2)): where that has ended by itself, there is time to
+/// print all that it did.
+pub fn stop_with(process: OwnedFd) {
+    let _ = COMMAND.set(process);
+}
+
 /// Why [`wait`] returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Woken {
     /// The descriptor is readable, or the time is over.
     Ready,
-    /// A signal asked the tool to end, or nobody reads its output any more.
+    /// A signal asked the tool to end, nobody reads its output any more, or the command of `--exec` has ended.
     Stop,
 }
 
@@ -99,7 +116,9 @@ pub fn wait_any(ready: &[BorrowedFd<'_>], timeout: Duration) -> Woken {
         watch(WAKE.get().map_or(-1, AsRawFd::as_raw_fd), libc::POLLIN),
         // Without events poll reports just errors: POLLERR where it is a pipe that nobody reads.
         watch(libc::STDOUT_FILENO, 0),
+        watch(COMMAND.get().map_or(-1, AsRawFd::as_raw_fd), libc::POLLIN),
     ];
+    let own = fds.len();
     fds.extend(ready.iter().map(|fd| watch(fd.as_raw_fd(), libc::POLLIN)));
     // ppoll, for poll's milliseconds would turn a short sleep into a busy loop.
     let time = libc::timespec {
@@ -109,8 +128,9 @@ pub fn wait_any(ready: &[BorrowedFd<'_>], timeout: Duration) -> Woken {
     // SAFETY: both pointers are to locals, and the length is that of the vector.
     unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, &raw const time, std::ptr::null()) };
     let gone = |fd: &libc::pollfd| fd.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
-    if fds[1].revents & libc::POLLERR != 0 || fds[2..].iter().any(gone) {
+    if fds[1].revents & libc::POLLERR != 0 || fds[own..].iter().any(gone) {
         stop();
     }
-    if stopped() { Woken::Stop } else { Woken::Ready }
+    let ended = fds[2].revents & libc::POLLIN != 0;
+    if ended || stopped() { Woken::Stop } else { Woken::Ready }
 }

@@ -17,6 +17,17 @@ pub enum Abi {
     Compat,
 }
 
+impl Abi {
+    /// As in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Compat => "compat",
+        }
+    }
+}
+
 /// All system calls of an ABI, by number.
 pub fn all(abi: Abi) -> impl Iterator<Item = (u32, &'static str)> {
     table(abi).lines().filter_map(|line| {
