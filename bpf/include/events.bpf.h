@@ -61,9 +61,19 @@ static __always_inline void event_send(struct event_place *place, void *event, _
 	__sync_fetch_and_add(place->users, -1);
 }
 
-/* `room` is what an event may hold behind the struct: paths, arguments. */
+/* Instead of event_send(), where it turns out that nobody wants the event. */
+static __always_inline void event_discard(struct event_place *place, void *event)
+{
+	if (place->users)
+		__sync_fetch_and_add(place->users, -1);
+	else
+		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+}
+
+/* `room` is what an event may hold behind the struct: paths, arguments. User space may change it, object::set_room(). */
 #define EVENTS(event, room)                                                                                            \
 	EXPORT(event);                                                                                                 \
+	const volatile __u64 event_room = (room);                                                                      \
 	struct {                                                                                                       \
 		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);                                                               \
 		__uint(max_entries, 1);                                                                                \
@@ -85,7 +95,7 @@ static __always_inline void event_send(struct event_place *place, void *event, _
 			return (struct event *)(users + 1);                                                            \
 		__sync_fetch_and_add(users, -1);                                                                       \
 		place->users = NULL;                                                                                   \
-		built = bpf_ringbuf_reserve(&events, sizeof(struct event) + (room), 0);                                \
+		built = bpf_ringbuf_reserve(&events, sizeof(struct event) + event_room, 0);                            \
 		if (!built)                                                                                            \
 			count_lost(LOST_BUFFER);                                                                       \
 		return built;                                                                                          \

@@ -65,3 +65,16 @@ pub fn set_max_entries(open: &mut OpenObject, map: &str, entries: u32) -> Result
     let map = found.as_mut().with_context(|| format!("the BPF object has no map `{map}`"))?;
     map.set_max_entries(entries).map_err(Into::into)
 }
+
+/// Makes room for `room` bytes behind each event of `event` bytes, where those are known only now (`EVENTS` of
+/// bpf/include/events.bpf.h).
+///
+/// # Errors
+/// The object has no events.
+pub fn set_room(open: &mut OpenObject, event: usize, room: usize) -> Result<()> {
+    set(open, "event_room", u64::try_from(room)?)?;
+    let mut found = open.maps_mut().find(|candidate| candidate.name() == "scratch");
+    // The number of its users stands before the event.
+    let size = u32::try_from(size_of::<u64>() + event + room)?;
+    found.as_mut().context("the BPF object has no events")?.set_value_size(size).map_err(Into::into)
+}

@@ -30,6 +30,25 @@ pub fn stream<'obj>(
     out: Output,
     mut on_record: impl FnMut(&[u8], &mut Output),
 ) -> Result<()> {
+    stream_batches(skel, links, out, |record, out| {
+        if let Some(record) = record {
+            on_record(record, out);
+        }
+    })
+}
+
+/// As [`stream`], for tools that do some of their work for many records at once: each time that no more are waiting,
+/// `on_record` is given `None`.
+///
+/// # Errors
+/// As [`stream`].
+pub fn stream_batches<'obj>(
+    skel: &impl Skel<'obj>,
+    links: Vec<Link>,
+    out: Output,
+    on_record: impl FnMut(Option<&[u8]>, &mut Output),
+) -> Result<()> {
+    let on_record = RefCell::new(on_record);
     let events = events(skel)?;
     let wakeups = Wakeups::of(events.as_fd()).context("cannot watch the event buffer")?;
     let mut lost = Lost::of(skel);
@@ -37,17 +56,18 @@ pub fn stream<'obj>(
     let mut builder = RingBufferBuilder::new();
     builder.add(&events, |record| {
         let mut out = out.borrow_mut();
-        on_record(record, &mut out);
+        on_record.borrow_mut()(Some(record), &mut out);
         if out.flush_if_full() { 0 } else { -libc::EIO }
     })?;
     let ring = builder.build()?;
 
     out.borrow_mut().flush()?;
+    let drain = || drain(&ring, &out, || on_record.borrow_mut()(None, &mut out.borrow_mut()));
     let mut looked = Instant::now();
     let mut drained = Ok(());
     while drained.is_ok() && signals::wait(Some(wakeups.fd()), LATENCY) == Woken::Ready {
         wakeups.clear();
-        drained = drain(&ring, &out);
+        drained = drain();
         if looked.elapsed() >= LOSSES {
             looked = Instant::now();
             lost.report(&mut out.borrow_mut());
@@ -55,7 +75,7 @@ pub fn stream<'obj>(
     }
     drop(links);
     // What is still waiting is printed, or counted where it cannot be.
-    let rest = drain(&ring, &out);
+    let rest = drain();
     lost.report(&mut out.borrow_mut());
     out.borrow_mut().flush()?;
     drained.and(rest)
@@ -67,9 +87,10 @@ pub(crate) fn events<'obj, 'skel>(skel: &'obj impl Skel<'skel>) -> Result<Map<'o
 }
 
 /// Prints what is waiting.
-fn drain(ring: &RingBuffer<'_>, out: &RefCell<Output>) -> Result<()> {
+fn drain(ring: &RingBuffer<'_>, out: &RefCell<Output>, on_end: impl FnOnce()) -> Result<()> {
     out.borrow_mut().clock.resync();
     let consumed = ring.consume();
+    on_end();
     // The error of the output is the cause where the callback ended the round.
     out.borrow_mut().flush()?;
     consumed.context("cannot read the event buffer")

@@ -67,11 +67,17 @@ impl<Row> Table<Row> {
 
     /// Writes one row.
     pub fn row(&self, out: &mut Output, row: &Row) {
+        self.row_and(out, row, |_| ());
+    }
+
+    /// Writes one row, and in JSON what `more` adds to its object.
+    pub fn row_and(&self, out: &mut Output, row: &Row, more: impl FnOnce(&mut Object<'_>)) {
         if out.is_json() {
             let mut object = Object::new(&mut out.buffer);
             for column in self.columns.iter().filter(|column| !column.key.is_empty()) {
                 push_json(object.key(column.key), &mut out.clock, &(column.value)(row));
             }
+            more(&mut object);
             object.end();
         } else {
             for (index, column) in self.shown.iter().enumerate() {

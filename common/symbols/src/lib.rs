@@ -23,11 +23,14 @@
 //! # }
 //! ```
 //!
+//! Where each event of a stream brings its own stacks along (bpf/include/event_stack.bpf.h), a [`Batch`] has them named.
+//!
 //! # Limits
 //!
 //! * User stacks are found by frame pointers: where code was built without them, a stack is short or wrong.
 //! * A process that has ended when its stacks are named has no names, unless [`Symbols::remember`] saw it alive.
 
+pub mod batch;
 mod frame;
 mod kallsyms;
 pub mod options;
@@ -35,7 +38,8 @@ pub mod print;
 mod stack;
 mod symbols;
 
+pub use batch::Batch;
 pub use frame::Frame;
-pub use options::{Sides, Storage};
-pub use stack::{Stack, StackMap};
+pub use options::{Frames, Sides, Storage};
+pub use stack::{Stack, StackMap, event_stacks};
 pub use symbols::{Named, Space, Symbols};

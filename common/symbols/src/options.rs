@@ -19,6 +19,14 @@ pub struct Storage {
     #[arg(long, value_name = "COUNT", default_value = "16384", value_parser = value_parser!(u32).range(1..=1 << 20))]
     pub stack_storage_size: u32,
 
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help of the options")]
+    pub frames: Frames,
+}
+
+/// How much of each stack is kept and shown.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Frames {
     /// Number of frames of a stack that are kept, for kernel and user stacks each: at most what the sysctl
     /// `kernel.perf_event_max_stack` allows, by default 127
     #[arg(long, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
@@ -29,12 +37,12 @@ pub struct Storage {
     pub source_lines: bool,
 }
 
-impl Storage {
-    /// Sizes the maps of bpf/include/stack.bpf.h.
+impl Frames {
+    /// The number of frames that are kept.
     ///
     /// # Errors
-    /// The kernel does not keep that many frames, or the object has no such maps.
-    pub fn apply(&self, open: &mut OpenObject) -> Result<()> {
+    /// The kernel does not keep that many.
+    pub fn depth(&self) -> Result<u32> {
         let limit = fs::read_to_string(LIMIT).ok().and_then(|limit| limit.trim().parse().ok()).unwrap_or(DEPTH);
         let depth = self.perf_max_stack_depth.unwrap_or(DEPTH.min(limit));
         if depth > limit {
@@ -43,6 +51,32 @@ impl Storage {
                 Usage(format!("--perf-max-stack-depth: the kernel keeps at most {limit} frames ({sysctl})")).into()
             );
         }
+        Ok(depth)
+    }
+
+    /// Makes room for the stacks that are asked for behind events of `event` bytes (bpf/include/event_stack.bpf.h), and
+    /// gives how many bytes an event has at most.
+    ///
+    /// # Errors
+    /// The kernel does not keep that many frames, or the object's events have no stacks.
+    pub fn apply(&self, open: &mut OpenObject, event: usize, kernel: bool, user: bool) -> Result<u64> {
+        let bytes = self.depth()? * 8;
+        let (kernel, user) = (bytes * u32::from(kernel), bytes * u32::from(user));
+        object::set(open, "kernel_stack_bytes", kernel)?;
+        object::set(open, "user_stack_bytes", user)?;
+        let room = usize::try_from(kernel + user)?;
+        object::set_room(open, event, room)?;
+        Ok(u64::try_from(event + room)?)
+    }
+}
+
+impl Storage {
+    /// Sizes the maps of bpf/include/stack.bpf.h.
+    ///
+    /// # Errors
+    /// The kernel does not keep that many frames, or the object has no such maps.
+    pub fn apply(&self, open: &mut OpenObject) -> Result<()> {
+        let depth = self.frames.depth()?;
         for mut map in open.maps_mut() {
             let name = map.name().to_str();
             let (stacks, scratch) = (name == Some("stacks"), name == Some("stack_scratch"));

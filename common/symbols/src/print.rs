@@ -83,6 +83,12 @@ fn push_folded(out: &mut Output, stack: &Named, look: Look) {
     }
 }
 
+/// Writes both stacks into the object of a row, under the keys of [`crate::batch::FIELDS`].
+pub fn both_as_json(object: &mut Object<'_>, kernel: &Named, user: &Named) {
+    json(object.key("kernel_stack"), kernel);
+    json(object.key("user_stack"), user);
+}
+
 /// Writes a list of frames; one that could not be stored is `null`.
 pub fn json(out: &mut Vec<u8>, stack: &Named) {
     if stack.lost {

@@ -58,10 +58,32 @@ impl<'map> StackMap<'map> {
 
 /// `struct stack` of stack.bpf.h: how many addresses there are, and they.
 fn addresses(bytes: &[u8]) -> Vec<u64> {
+    let Some((depth, rest)) = bytes.split_first_chunk::<8>() else {
+        return Vec::new();
+    };
+    first(rest, usize::try_from(u64::from_ne_bytes(*depth)).unwrap_or(0))
+}
+
+/// The kernel's and the user's stack of an event, from what follows the sizes of `struct event_stacks`
+/// (bpf/include/event_stack.bpf.h).
+#[must_use]
+pub fn event_stacks(kernel_bytes: u32, user_bytes: u32, rest: &[u8]) -> (Stack, Stack) {
+    let split = rest.len().min(kernel_bytes as usize);
+    let (kernel, user) = rest.split_at(split);
+    (of_event(kernel, split), of_event(user, user_bytes as usize))
+}
+
+fn of_event(bytes: &[u8], size: usize) -> Stack {
+    match first(bytes, size / 8) {
+        addresses if addresses.is_empty() => Stack::None,
+        addresses => Stack::Addresses(addresses),
+    }
+}
+
+/// The first `depth` addresses.
+fn first(bytes: &[u8], depth: usize) -> Vec<u64> {
     let (words, _) = bytes.as_chunks::<8>();
-    let mut words = words.iter().map(|word| u64::from_ne_bytes(*word));
-    let depth = words.next().and_then(|depth| usize::try_from(depth).ok()).unwrap_or(0);
-    let mut addresses: Vec<u64> = words.take(depth).collect();
+    let mut addresses: Vec<u64> = words.iter().take(depth).map(|word| u64::from_ne_bytes(*word)).collect();
     // Where the outermost function would return to.
     while addresses.last() == Some(&0) {
         addresses.pop();
@@ -71,7 +93,7 @@ fn addresses(bytes: &[u8]) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::addresses;
+    use super::{Stack, addresses, event_stacks};
 
     #[test]
     fn a_stack_is_as_deep_as_it_says() {
@@ -80,5 +102,15 @@ mod tests {
         let bytes: Vec<u8> = [4u64, 7, 0, 9, 0].iter().flat_map(|word| word.to_ne_bytes()).collect();
         assert_eq!(addresses(&bytes), [7, 0, 9]);
         assert!(addresses(&[]).is_empty());
+    }
+
+    #[test]
+    fn both_stacks_of_an_event() {
+        let bytes: Vec<u8> = [7u64, 9, 5, 6].iter().flat_map(|word| word.to_ne_bytes()).collect();
+        let stack = |addresses: &[u64]| Stack::Addresses(addresses.to_vec());
+        assert_eq!(event_stacks(16, 8, &bytes), (stack(&[7, 9]), stack(&[5])));
+        assert_eq!(event_stacks(0, 8, &bytes), (Stack::None, stack(&[7])));
+        assert_eq!(event_stacks(8, 0, &bytes), (stack(&[7]), Stack::None));
+        assert_eq!(event_stacks(800, 800, &bytes), (stack(&[7, 9, 5, 6]), Stack::None));
     }
 }

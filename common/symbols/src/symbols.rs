@@ -39,11 +39,16 @@ pub struct Named {
 
 impl Named {
     /// Takes off what lies above the first function of this name: a stack that was taken at a tracepoint begins with the
-    /// tracing itself, in functions that differ from kernel to kernel.
+    /// tracing itself, in functions that differ from kernel to kernel. At the exit of a function (fexit) the function
+    /// itself may be missing: then what is left begins with its caller.
     pub fn begin_at(&mut self, function: &str) {
         const TRACING: usize = 10;
         let named = |frame: &Frame| frame.symbol.as_deref() == Some(function);
-        if let Some(start) = self.frames.iter().take(TRACING).position(named) {
+        let trampoline =
+            |frame: &Frame| frame.symbol.as_ref().is_some_and(|symbol| symbol.starts_with("bpf_trampoline_"));
+        let mut top = self.frames.iter().take(TRACING);
+        let start = top.clone().position(named).or_else(|| top.position(trampoline).map(|index| index + 1));
+        if let Some(start) = start {
             self.frames.drain(..start);
         }
     }
@@ -333,5 +338,9 @@ mod tests {
         assert_eq!(named.frames, ["__schedule", "schedule"].map(frame));
         named.begin_at("missing");
         assert_eq!(named.frames.len(), 2);
+        let frames = ["bpf_prog_1_exit", "bpf_trampoline_2", "caller"].map(frame).to_vec();
+        let mut named = Named { space: Space::Kernel, lost: false, frames };
+        named.begin_at("function");
+        assert_eq!(named.frames, ["caller"].map(frame));
     }
 }

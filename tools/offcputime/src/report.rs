@@ -53,7 +53,7 @@ impl<'run, 'obj> Report<'run, 'obj> {
             out: Output::new(args.common.json),
             lost: Lost::of(skel),
             sums: Sums::default(),
-            symbols: Symbols::new(args.storage.source_lines),
+            symbols: Symbols::new(args.storage.frames.source_lines),
         }
     }
 
