@@ -19,7 +19,7 @@ pub fn signal_name(signal: u32) -> Option<Cow<'static, str>> {
     match signal {
         RTMIN => Some("RTMIN".into()),
         RTMAX => Some("RTMAX".into()),
-        RTMIN..RTMAX => Some(format!("RTMIN+{}", signal - RTMIN).into()),
+        _ if (RTMIN..RTMAX).contains(&signal) => Some(format!("RTMIN+{}", signal - RTMIN).into()),
         _ => NAMES.get(signal.checked_sub(1)? as usize).map(|name| Cow::Borrowed(*name)),
     }
 }
