@@ -20,7 +20,7 @@
 #ifndef CORESCOPE_SYSCALL_H
 #define CORESCOPE_SYSCALL_H
 
-#include "core.bpf.h"
+#include "task.bpf.h"
 
 #define SYSCALLS 512 /* more than any architecture has */
 
@@ -113,9 +113,6 @@ static __always_inline __u64 syscall_argument(struct syscall *call, const __u32 
 	return call->compat ? (__u32)value : value;
 #endif
 }
-
-/* Stacks of 16 KiB: x86-64 without KASAN, arm64 with pages of 4 KiB. Used for kernels before 5.15 only. */
-#define THREAD_SIZE (16 * 1024)
 
 /*
  * The registers that the current task entered the kernel with. bpf_task_pt_regs() came with 5.15 (dd6e10fbd9fb); before,

@@ -5,6 +5,9 @@
 
 #include "core.bpf.h"
 
+/* Of a kernel stack: x86-64 without KASAN, arm64 with pages of 4 KiB. */
+#define THREAD_SIZE (16 * 1024)
+
 #define PF_KTHREAD 0x00200000
 #define TASK_DEAD 0x80 /* of a task that leaves the CPU for good */
 

@@ -20,6 +20,7 @@ pub mod interval;
 pub mod iterate;
 pub mod json;
 pub mod kernel;
+pub mod kill;
 pub mod libbpf_log;
 pub mod loader;
 pub mod lost;

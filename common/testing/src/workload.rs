@@ -8,6 +8,7 @@ mod exec;
 mod exit;
 pub mod network;
 mod pinned;
+pub mod signal;
 pub mod stacks;
 mod threads;
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Signals that processes send by system calls, for sigsnoop and killsnoop:
+ *
+ *	SEC("tp_btf/sys_exit")
+ *	int BPF_PROG(killsnoop_exit, struct pt_regs *registers, long result)
+ *	{
+ *		return kill_exit(registers, result);
+ *	}
+ *
+ * They are seen where they return, for one that fails makes no signal. Its settings and the numbers of the calls come
+ * from common/core/src/kill.rs.
+ */
+#ifndef CORESCOPE_KILL_H
+#define CORESCOPE_KILL_H
+
+#include "events.bpf.h"
+#include "filter.bpf.h"
+#include "pid.bpf.h"
+#include "syscall.bpf.h"
+
+/* As in common/core/src/kill.rs. */
+enum kill_call {
+	KILL_NONE, /* a signal, by whatever means */
+	KILL_KILL,
+	KILL_TKILL,
+	KILL_TGKILL,
+	KILL_PIDFD,
+	KILL_QUEUE,
+	KILL_TGQUEUE,
+};
+
+/* A signal, or an attempt to send one. */
+struct signal_event {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u32 pid;     /* of the sender; 0: no process sent it */
+	__u32 tid;
+	__s32 signal;
+	__s32 code; /* si_code */
+	__s32 tpid; /* of the target; of a call 0 and less as given, and what is not found as well */
+	__u32 ttid; /* 0: the signal is for the process */
+	__s32 result;
+	__u32 call;
+	__u8 comm[COMM_LEN];
+	__u8 tcomm[COMM_LEN]; /* empty: there is no such task */
+};
+EVENTS(signal_event, 0);
+
+#define KILL_SIGNALS 128 /* more than there are, and a power of two */
+
+const volatile bool filter_by_signal;
+const volatile __u8 filter_signals[KILL_SIGNALS];
+const volatile bool filter_by_tpid;
+const volatile __s32 filter_tpid;
+const volatile bool failed_only;
+
+static __always_inline bool kill_signal_allowed(__s32 signal)
+{
+	__u64 index = (__u32)signal;
+
+	if (!filter_by_signal)
+		return true;
+	if (index >= KILL_SIGNALS)
+		return false;
+	/* The compiler knows that the mask changes nothing; the verifier does not. */
+	barrier_var(index);
+	return filter_signals[index & (KILL_SIGNALS - 1)];
+}
+
+static __always_inline bool kill_tpid_allowed(__s32 tpid)
+{
+	return !filter_by_tpid || tpid == filter_tpid;
+}
+
+#define KILL_FOR_THREAD 1 /* flags of pidfd_send_signal(2), since 6.9 */
+#define KILL_FOR_GROUP 4
+#define KILL_PIDFD_OF_THREAD 0200 /* O_EXCL */
+#define KILL_SELF_THREAD -10000   /* instead of a descriptor, in new kernels */
+#define KILL_SELF_PROCESS -10001
+
+#define KILL_ESRCH -3
+#define KILL_EBADF -9
+#define KILL_EINVAL -22
+
+/* Whom a call is for. */
+struct kill_target {
+	struct pid *pid; /* none: nobody has that number, or it is not for one process */
+	__s32 tpid;      /* as given, until the task is known */
+	__u32 ttid;
+	bool thread; /* not for the whole process */
+};
+
+static __always_inline void kill_pidfd_target(struct syscall *call, struct kill_target *target, long result)
+{
+	__s32 fd = syscall_argument(call, 0);
+	__u32 flags = syscall_argument(call, 3);
+
+	if (fd == KILL_SELF_THREAD || fd == KILL_SELF_PROCESS) {
+		target->thread = fd == KILL_SELF_THREAD;
+		target->pid = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread_pid);
+	} else {
+		target->thread = BPF_CORE_READ(path_file(fd), f_flags) & KILL_PIDFD_OF_THREAD;
+		target->pid = pid_of_fd(fd, result != KILL_EBADF && result != KILL_EINVAL);
+	}
+	if (flags)
+		target->thread = flags == KILL_FOR_THREAD;
+	target->tpid = target->ttid = pid_number(target->pid);
+}
+
+static __always_inline void kill_find_target(struct syscall *call, struct kill_target *target, long result)
+{
+	target->tpid = syscall_argument(call, 0);
+	switch (call->action) {
+	case KILL_PIDFD:
+		kill_pidfd_target(call, target, result);
+		break;
+	case KILL_TGKILL:
+	case KILL_TGQUEUE:
+		target->ttid = syscall_argument(call, 1);
+		target->thread = true;
+		target->pid = pid_find(target->ttid);
+		break;
+	case KILL_TKILL:
+		target->ttid = target->tpid;
+		target->thread = true;
+		target->pid = pid_find(target->tpid);
+		break;
+	default:
+		target->pid = pid_find(target->tpid);
+	}
+}
+
+/* What a call does is known when it returns: one that fails makes no signal. */
+static __always_inline int kill_exit(struct pt_regs *registers, long result)
+{
+	struct task_struct *current = (void *)bpf_get_current_task(), *task;
+	struct kill_target target = {};
+	struct signal_event *event;
+	struct event_place place;
+	struct syscall call;
+	__s32 signal;
+
+	if (!syscall_wanted(&call, registers) || (failed_only && result >= 0))
+		return 0;
+	signal = syscall_argument(&call, call.action == KILL_TGKILL || call.action == KILL_TGQUEUE ? 2 : 1);
+	if (!kill_signal_allowed(signal) || !filter_allows(current))
+		return 0;
+	kill_find_target(&call, &target, result);
+	/* There may be a thread of that number in another process than the call named. */
+	task = result == KILL_ESRCH ? NULL : pid_task(target.pid);
+	if (task) {
+		target.tpid = BPF_CORE_READ(task, tgid);
+		target.ttid = BPF_CORE_READ(task, pid);
+	}
+	if (call.action == KILL_PIDFD && (__u32)syscall_argument(&call, 3) == KILL_FOR_GROUP)
+		target.tpid = -target.tpid;
+	if (!kill_tpid_allowed(target.tpid))
+		return 0;
+	event = event_begin(&place);
+	if (!event)
+		return 0;
+	event->time_ns = bpf_ktime_get_boot_ns();
+	event->pid = BPF_CORE_READ(current, tgid);
+	event->tid = BPF_CORE_READ(current, pid);
+	event->signal = signal;
+	event->code = 0;
+	event->tpid = target.tpid;
+	event->ttid = target.thread ? target.ttid : 0;
+	event->result = result;
+	event->call = call.action;
+	BPF_CORE_READ_STR_INTO(&event->comm, current, comm);
+	event->tcomm[0] = 0;
+	if (task)
+		BPF_CORE_READ_STR_INTO(&event->tcomm, task, comm);
+	event_send(&place, event, sizeof(*event));
+	return 0;
+}
+
+#endif
