@@ -19,6 +19,13 @@ pub enum Value<'a> {
         /// Digits behind the point, in text.
         decimals: usize,
     },
+    /// A number that is counted in fractions, as the load: `raw` 123 with 2 decimals is 1.23 in text and JSON.
+    Fixed {
+        /// In the smallest fraction.
+        raw: u64,
+        /// Digits behind the point.
+        decimals: u32,
+    },
     /// Text that may come from a traced program; text output escapes it, JSON keeps it exact.
     Text(Cow<'a, [u8]>),
     /// Text that was put together of escaped parts ([`escape`](crate::escape)), and is not to be escaped again.
@@ -69,7 +76,7 @@ impl<'a> Value<'a> {
             | Self::Elapsed(number)
             | Self::Seconds(number)
             | Self::Size(number) => i128::from(*number),
-            Self::Scaled { raw, .. } => i128::from(*raw),
+            Self::Scaled { raw, .. } | Self::Fixed { raw, .. } => i128::from(*raw),
             Self::Signed(number) => i128::from(*number),
             Self::Bool(flag) => i128::from(*flag),
             _ => i128::MIN,

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use libbpf_rs::ProgramType;
-use libbpf_rs::btf::types::Struct;
-use libbpf_rs::btf::{Btf, BtfType};
+use libbpf_rs::btf::types::{FuncProto, Ptr, Struct, Typedef};
+use libbpf_rs::btf::{Btf, BtfType, ReferencesType};
 
 /// Where a kernel built with `CONFIG_DEBUG_INFO_BTF` shows its types.
 pub const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -73,6 +73,16 @@ impl Types {
         found.is_some_and(|found| found.iter().any(|member| member.name.is_some_and(|name| name == field)))
     }
 
+    /// How many arguments a tracepoint has, where there is one of this name: kernels add to them.
+    #[must_use]
+    pub fn tracepoint_arguments(&self, name: &str) -> Option<usize> {
+        // A pointer to a function, of which the first argument belongs to the tracepoint itself.
+        let pointer: Ptr<'_> =
+            self.0.type_by_name::<Typedef<'_>>(&format!("btf_trace_{name}"))?.referenced_type().try_into().ok()?;
+        let function: FuncProto<'_> = pointer.referenced_type().try_into().ok()?;
+        function.iter().count().checked_sub(1)
+    }
+
     /// Whether a program that runs under a run queue's lock, as at `sched_switch`, may make storage for a task.
     ///
     /// Up to 6.3 that storage came from kmalloc, which may wake kswapd, and that needs the lock. Since 6.4 it comes from
@@ -95,6 +105,19 @@ pub fn permits_fentry() -> bool {
     // On arm64 they load and find no place before 6.4.
     let attaches = || Types::read(None).is_ok_and(|types| types.has_type("register_ftrace_direct"));
     loads && (!cfg!(target_arch = "aarch64") || attaches())
+}
+
+/// Whether the kernel has kprobes (`CONFIG_KPROBE_EVENTS`), for what a tool can do without.
+#[must_use]
+pub fn has_kprobes() -> bool {
+    Path::new("/sys/bus/event_source/devices/kprobe").exists()
+}
+
+/// The size of a page in bytes, in which the kernel counts memory.
+#[must_use]
+pub fn page_size() -> u64 {
+    // SAFETY: sysconf(3) takes no pointers.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
 
 /// Whether the process may load tracing programs as far as its capabilities go (capabilities(7)).
@@ -184,5 +207,7 @@ mod tests {
         assert!(types.has_field("task_struct", "pid"));
         assert!(!types.has_field("task_struct", "no_such_field"));
         assert!(!types.has_type("no_such_struct"));
+        assert_eq!(types.tracepoint_arguments("sched_process_exec"), Some(3));
+        assert_eq!(types.tracepoint_arguments("no_such_tracepoint"), None);
     }
 }

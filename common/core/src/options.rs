@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use libbpf_rs::OpenObject;
 
-use crate::object;
+use crate::{kernel, object};
 
 /// Options of every tool.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -48,9 +48,7 @@ impl Buffer {
     /// # Errors
     /// The object has no such map.
     pub fn apply(&self, open: &mut OpenObject, record: u64) -> Result<()> {
-        // SAFETY: sysconf(3) takes no pointers.
-        let page = u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(SMALLEST);
-        let size = self.buffer.max(page).max(record.saturating_mul(2)).next_power_of_two().min(LARGEST);
+        let size = self.buffer.max(kernel::page_size()).max(record.saturating_mul(2)).next_power_of_two().min(LARGEST);
         object::set_max_entries(open, "events", u32::try_from(size)?)?;
         object::set(open, "wakeup_bytes", WAKEUP.min(size / 4))
     }

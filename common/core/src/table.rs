@@ -114,6 +114,7 @@ pub fn push_text(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) -> usi
         Value::Unsigned(number) => write!(out, "{number}"),
         Value::Signed(number) => write!(out, "{number}"),
         Value::Scaled { raw, per, decimals } => write!(out, "{:.decimals$}", scaled(*raw, *per)),
+        Value::Fixed { raw, decimals } => write!(out, "{:.*}", *decimals as usize, scaled(*raw, 10u64.pow(*decimals))),
         Value::Time(ns) => write!(out, "{}", clock.hms(*ns)),
         Value::TimeMs(ns) => write!(out, "{}", clock.hms_ms(*ns)),
         Value::Elapsed(ns) => write!(out, "{:.3}", clock.elapsed(*ns).as_secs_f64()),
@@ -151,6 +152,7 @@ pub fn push_json(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) {
     match value {
         Value::Unsigned(number) | Value::Scaled { raw: number, .. } | Value::Size(number) => json::number(out, number),
         Value::Signed(number) => json::number(out, number),
+        Value::Fixed { raw, decimals } => json::number(out, scaled(*raw, 10u64.pow(*decimals))),
         Value::Text(text) => json::text(out, text),
         Value::Escaped(text) => json::text(out, text.as_bytes()),
         Value::Words(words) | Value::Quoted(words) => json::list(out, words, |out, word| json::text(out, word)),
@@ -245,6 +247,16 @@ mod tests {
         let row = Row { pid: 7, comm: b"a", latency_ns: 0 };
         let table = Table::new(COLUMNS).show("LAT(ms)", false).show("ARGS", false).rename("PID", "PID-X".into());
         assert_eq!(print(&table, false, &row), "PID-X  COMM\n7      a\n");
+    }
+
+    #[test]
+    fn fractions_are_the_same_in_text_and_json() {
+        let (mut text, mut json) = (Vec::new(), Vec::new());
+        let value = Value::Fixed { raw: 1230, decimals: 3 };
+        let mut clock = Output::to_memory(false).clock;
+        assert_eq!(super::push_text(&mut text, &mut clock, &value), 5);
+        super::push_json(&mut json, &mut clock, &value);
+        assert_eq!((text, json), (b"1.230".to_vec(), b"1.23".to_vec()));
     }
 
     #[test]
