@@ -93,7 +93,7 @@ impl Drop for Cgroup {
 }
 
 /// Where cgroup v2 is mounted.
-fn root() -> PathBuf {
+pub(super) fn root() -> PathBuf {
     let mounts = fs::read_to_string("/proc/self/mounts").expect("a list of mounts");
     let fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
     fields
