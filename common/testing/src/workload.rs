@@ -6,6 +6,7 @@ mod compat;
 mod everything;
 mod exec;
 mod exit;
+pub mod mounts;
 pub mod network;
 mod oom;
 mod pinned;

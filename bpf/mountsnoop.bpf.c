@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * System calls that mount and unmount, with their arguments as the caller wrote them.
+ *
+ * One program sees them as they return: numbers are in the saved registers, and what the pointers name is still in the
+ * caller's memory. What each argument means is known in user space only, tools/mountsnoop/src/calls.rs.
+ */
+#include "core.bpf.h"
+#include "events.bpf.h"
+#include "filter.bpf.h"
+#include "syscall.bpf.h"
+
+/* The order is that of CALLS in tools/mountsnoop/src/calls.rs. */
+enum mountsnoop_call {
+	MOUNTSNOOP_NONE,
+	MOUNTSNOOP_MOUNT,
+	MOUNTSNOOP_UMOUNT,
+	MOUNTSNOOP_OLD_UMOUNT, /* of 32-bit callers, without flags */
+	MOUNTSNOOP_PIVOT_ROOT,
+	MOUNTSNOOP_FSOPEN,
+	MOUNTSNOOP_FSPICK,
+	MOUNTSNOOP_FSCONFIG,
+	MOUNTSNOOP_FSMOUNT,
+	MOUNTSNOOP_MOVE_MOUNT,
+	MOUNTSNOOP_OPEN_TREE,
+	MOUNTSNOOP_MOUNT_SETATTR,
+	MOUNTSNOOP_OPEN_TREE_ATTR,
+};
+
+#define ARGUMENTS 5
+/* PATH_MAX and one more, which tells that there is more. */
+#define STRING_BYTES 4097
+#define BLOB_BYTES 4096
+
+struct mountsnoop_event {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u64 latency_ns; /* 0 where it was not asked for or the start was not seen */
+	__u64 args[ARGUMENTS];
+	__u32 pid;
+	__u32 tid;
+	__u32 ppid;
+	__u32 mnt_ns;
+	__s32 ret;
+	__u16 call;
+	/* Bytes that follow for each argument, a string's NUL included; 0 for numbers and for what cannot be read. */
+	__u16 lengths[ARGUMENTS];
+	__u8 comm[COMM_LEN];
+	__u8 parent_comm[COMM_LEN];
+	__u8 data[];
+};
+EVENTS(mountsnoop_event, ARGUMENTS * STRING_BYTES);
+
+/* When the call that a thread is in began: with --detailed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64);
+} starts SEC(".maps");
+
+/* Which arguments are strings, and whether the fourth is a block of bytes whose length is the fifth. */
+#define STRING(index) (1 << (index))
+#define BLOB 0x80
+
+static __always_inline __u32 pointers(struct syscall *call)
+{
+	switch (call->action) {
+	case MOUNTSNOOP_MOUNT: return STRING(0) | STRING(1) | STRING(2) | STRING(4);
+	case MOUNTSNOOP_UMOUNT: return STRING(0);
+	case MOUNTSNOOP_OLD_UMOUNT: return STRING(0);
+	case MOUNTSNOOP_PIVOT_ROOT: return STRING(0) | STRING(1);
+	case MOUNTSNOOP_FSOPEN: return STRING(0);
+	case MOUNTSNOOP_FSPICK: return STRING(1);
+	case MOUNTSNOOP_MOVE_MOUNT: return STRING(1) | STRING(3);
+	case MOUNTSNOOP_OPEN_TREE: return STRING(1);
+	case MOUNTSNOOP_MOUNT_SETATTR: return STRING(1) | BLOB;
+	case MOUNTSNOOP_OPEN_TREE_ATTR: return STRING(1) | BLOB;
+	case MOUNTSNOOP_FSCONFIG:
+		switch ((__u32)syscall_argument(call, 1)) {
+		case FSCONFIG_SET_STRING: return STRING(2) | STRING(3);
+		case FSCONFIG_SET_PATH: return STRING(2) | STRING(3);
+		case FSCONFIG_SET_PATH_EMPTY: return STRING(2) | STRING(3);
+		case FSCONFIG_SET_BINARY: return STRING(2) | BLOB;
+		default: return STRING(2);
+		}
+	default: return 0;
+	}
+}
+
+/* Copies what an argument points to behind the others; gives the size of all. */
+static __always_inline __u32 fill(struct mountsnoop_event *event, const __u32 index, __u32 used, __u32 kinds)
+{
+	void *pointer = (void *)event->args[index];
+	long length = 0;
+
+	/* Said once more for the verifier, which forgets it where the number was on the stack (up to 5.15). */
+	if (used > index * STRING_BYTES)
+		return used;
+	if (pointer && kinds & STRING(index)) {
+		length = bpf_probe_read_user_str(event->data + used, STRING_BYTES, pointer);
+		if (length == 0) {
+			/* Some kernels give 0 for an empty string, and write nothing (up to 5.15 at least). */
+			event->data[used] = 0;
+			length = 1;
+		}
+	} else if (pointer && index == 3 && kinds & BLOB) {
+		__u64 size = event->args[4];
+
+		if (size > BLOB_BYTES)
+			size = BLOB_BYTES;
+		if (!bpf_probe_read_user(event->data + used, size, pointer))
+			length = size;
+	}
+	if (length < 0 || length > STRING_BYTES)
+		length = 0;
+	event->lengths[index] = length;
+	return used + length;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(mountsnoop_enter, struct pt_regs *registers)
+{
+	struct syscall call;
+	__u64 now;
+	__u32 tid;
+
+	if (!syscall_wanted(&call, registers))
+		return 0;
+	tid = bpf_get_current_pid_tgid();
+	now = bpf_ktime_get_ns();
+	/* Where there is no room the call has a line without its latency. */
+	bpf_map_update_elem(&starts, &tid, &now, BPF_ANY);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(mountsnoop_exit, struct pt_regs *registers, long ret)
+{
+	struct task_struct *task, *parent;
+	struct mountsnoop_event *event;
+	struct event_place place;
+	struct syscall call;
+	__u64 latency = 0;
+	__u64 *start;
+	__u32 kinds;
+	__u32 used;
+	__u32 tid;
+
+	if (!syscall_wanted(&call, registers))
+		return 0;
+	tid = bpf_get_current_pid_tgid();
+	start = bpf_map_lookup_elem(&starts, &tid);
+	if (start) {
+		latency = bpf_ktime_get_ns() - *start;
+		bpf_map_delete_elem(&starts, &tid);
+	}
+	task = (void *)bpf_get_current_task();
+	if (!filter_allows(task))
+		return 0;
+	event = event_begin(&place);
+	if (!event)
+		return 0;
+	parent = BPF_CORE_READ(task, real_parent);
+	event->time_ns = bpf_ktime_get_boot_ns();
+	event->latency_ns = latency;
+	event->pid = BPF_CORE_READ(task, tgid);
+	event->tid = tid;
+	event->ppid = BPF_CORE_READ(parent, tgid);
+	event->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+	event->ret = ret;
+	event->call = call.action;
+	BPF_CORE_READ_STR_INTO(&event->comm, task, comm);
+	BPF_CORE_READ_STR_INTO(&event->parent_comm, parent, comm);
+	event->args[0] = syscall_argument(&call, 0);
+	event->args[1] = syscall_argument(&call, 1);
+	event->args[2] = syscall_argument(&call, 2);
+	event->args[3] = syscall_argument(&call, 3);
+	event->args[4] = syscall_argument(&call, 4);
+	kinds = pointers(&call);
+	used = fill(event, 0, 0, kinds);
+	used = fill(event, 1, used, kinds);
+	used = fill(event, 2, used, kinds);
+	used = fill(event, 3, used, kinds);
+	used = fill(event, 4, used, kinds);
+	if (used > ARGUMENTS * STRING_BYTES)
+		used = ARGUMENTS * STRING_BYTES;
+	event_send(&place, event, sizeof(*event) + used);
+	return 0;
+}
