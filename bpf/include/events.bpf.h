@@ -25,7 +25,7 @@ struct {
 	__uint(max_entries, 128 * 1024); /* --buffer changes it */
 } events SEC(".maps");
 
-/* Wakes the reader each time that this much more is waiting: a power of two, at most half of the buffer. */
+/* Wakes the reader each time that this much more was written: a power of two, at most half of the buffer. */
 const volatile __u64 wakeup_bytes = 64 * 1024;
 
 /*
@@ -38,13 +38,15 @@ struct event_place {
 
 /*
  * Waking a sleeping reader costs the traced program microseconds, so most events do not: the reader looks by itself ten
- * times a second, and a batch that fills faster than that wakes it once per wakeup_bytes.
+ * times a second, and a batch that fills faster than that wakes it once per wakeup_bytes. Counted from what was ever
+ * written, not from what is waiting: that would take a look at the reader's position, and at high rates the reader has
+ * just written it on another CPU.
  */
 static __always_inline __u64 event_flags(__u64 size)
 {
-	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+	__u64 written = bpf_ringbuf_query(&events, BPF_RB_PROD_POS);
 
-	return ((waiting + size) ^ waiting) & ~(wakeup_bytes - 1) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	return ((written + size) ^ written) & ~(wakeup_bytes - 1) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 static __always_inline void event_send(struct event_place *place, void *event, __u64 size)

@@ -65,7 +65,7 @@ static __always_inline struct mount *path_mount(struct vfsmount *mount)
 	return (void *)mount - bpf_core_field_offset(struct mount, mnt);
 }
 
-static __always_inline __u32 path_names(__u8 *to, const struct path *from, __u32 *end)
+static __always_inline __u64 path_names(__u8 *to, const struct path *from, __u32 *end)
 {
 	struct fs_struct *fs = BPF_CORE_READ(path_task(), fs);
 	struct dentry *root = BPF_CORE_READ(fs, root.dentry), *dentry, *parent;

@@ -44,6 +44,8 @@ pub enum Value<'a> {
     Seconds(u64),
     /// Bytes, or bytes per second: text shows two or three digits and a unit (`1.2M` is 1.2 * 1024 * 1024), JSON all.
     Size(u64),
+    /// Permissions of a file: octal in text, a plain number in JSON.
+    Octal(u32),
     /// Yes or no.
     Bool(bool),
     /// Nothing is known: `-` in text, `null` in JSON.
@@ -78,6 +80,7 @@ impl<'a> Value<'a> {
             | Self::Size(number) => i128::from(*number),
             Self::Scaled { raw, .. } | Self::Fixed { raw, .. } => i128::from(*raw),
             Self::Signed(number) => i128::from(*number),
+            Self::Octal(number) => i128::from(*number),
             Self::Bool(flag) => i128::from(*flag),
             _ => i128::MIN,
         }

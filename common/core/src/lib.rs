@@ -31,6 +31,7 @@ pub mod options;
 pub mod output;
 pub mod path;
 pub mod queue;
+pub mod ring;
 pub mod setup;
 pub mod signal_name;
 pub mod signals;

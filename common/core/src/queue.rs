@@ -1,39 +1,31 @@
 //! Records of a ring buffer, taken when the tool has time for them: for tools that print at intervals.
 
-use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use libbpf_rs::skel::Skel;
-use libbpf_rs::{RingBuffer, RingBufferBuilder};
 
+use crate::ring::Ring;
 use crate::stream::{Wakeups, events};
 
 /// The map `events` of a loaded object, where all records are of one type. The kernel side may leave out the end of one:
 /// it is as in the default record.
-pub struct Queue<'obj, Record> {
-    ring: RingBuffer<'obj>,
+pub struct Queue<Record> {
+    ring: Ring,
     wakeups: Wakeups,
-    taken: Rc<RefCell<Vec<Record>>>,
+    records: PhantomData<Record>,
 }
 
-impl<'obj, Record: plain::Plain + Default + 'obj> Queue<'obj, Record> {
+impl<Record: plain::Plain + Default> Queue<Record> {
     /// Watches the map.
     ///
     /// # Errors
     /// The object has no such map, or the kernel refuses to show it.
-    pub fn of<'skel>(skel: &'obj impl Skel<'skel>) -> Result<Self> {
+    pub fn of<'obj>(skel: &impl Skel<'obj>) -> Result<Self> {
         let events = events(skel)?;
         let wakeups = Wakeups::of(events.as_fd()).context("cannot watch the event buffer")?;
-        let taken = Rc::new(RefCell::new(Vec::new()));
-        let filled = Rc::clone(&taken);
-        let mut builder = RingBufferBuilder::new();
-        builder.add(&events, move |bytes| {
-            filled.borrow_mut().push(record(bytes));
-            0
-        })?;
-        Ok(Self { ring: builder.build()?, wakeups, taken })
+        Ok(Self { ring: Ring::of(&events)?, wakeups, records: PhantomData })
     }
 
     /// Readable when the kernel side asks for room: [`take`](Self::take) then, or records will be lost.
@@ -43,14 +35,12 @@ impl<'obj, Record: plain::Plain + Default + 'obj> Queue<'obj, Record> {
     }
 
     /// Appends all that is waiting.
-    ///
-    /// # Errors
-    /// The buffer cannot be read.
-    pub fn take(&self, records: &mut Vec<Record>) -> Result<()> {
+    pub fn take(&mut self, records: &mut Vec<Record>) {
         self.wakeups.clear();
-        let consumed = self.ring.consume();
-        records.append(&mut self.taken.borrow_mut());
-        consumed.context("cannot read the event buffer")
+        self.ring.consume(|bytes| {
+            records.push(record(bytes));
+            true
+        });
     }
 }
 

@@ -1,16 +1,16 @@
 //! Events, from the ring buffer to the output, until Ctrl-C.
 
-use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use libbpf_rs::skel::Skel;
-use libbpf_rs::{Link, Map, MapCore, RingBuffer, RingBufferBuilder};
+use libbpf_rs::{Link, Map, MapCore};
 
 use crate::lost::Lost;
 use crate::output::Output;
+use crate::ring::Ring;
 use crate::signals::{self, Woken};
 
 /// How long an event waits for its line at most while few come.
@@ -45,55 +45,45 @@ pub fn stream<'obj>(
 pub fn stream_batches<'obj>(
     skel: &impl Skel<'obj>,
     links: Vec<Link>,
-    out: Output,
-    on_record: impl FnMut(Option<&[u8]>, &mut Output),
+    mut out: Output,
+    mut on_record: impl FnMut(Option<&[u8]>, &mut Output),
 ) -> Result<()> {
-    let on_record = RefCell::new(on_record);
     let events = events(skel)?;
     let wakeups = Wakeups::of(events.as_fd()).context("cannot watch the event buffer")?;
+    let mut ring = Ring::of(&events)?;
     let mut lost = Lost::of(skel);
-    let out = RefCell::new(out);
-    let mut builder = RingBufferBuilder::new();
-    builder.add(&events, |record| {
-        let mut out = out.borrow_mut();
-        on_record.borrow_mut()(Some(record), &mut out);
-        if out.flush_if_full() { 0 } else { -libc::EIO }
-    })?;
-    let ring = builder.build()?;
+    let mut drain = |out: &mut Output| {
+        out.clock.resync();
+        ring.consume(|record| {
+            on_record(Some(record), out);
+            out.flush_if_full()
+        });
+        on_record(None, out);
+        out.flush()
+    };
 
-    out.borrow_mut().flush()?;
-    let drain = || drain(&ring, &out, || on_record.borrow_mut()(None, &mut out.borrow_mut()));
+    out.flush()?;
     let mut looked = Instant::now();
     let mut drained = Ok(());
     while drained.is_ok() && signals::wait(Some(wakeups.fd()), LATENCY) == Woken::Ready {
         wakeups.clear();
-        drained = drain();
+        drained = drain(&mut out);
         if looked.elapsed() >= LOSSES {
             looked = Instant::now();
-            lost.report(&mut out.borrow_mut());
+            lost.report(&mut out);
         }
     }
     drop(links);
     // What is still waiting is printed, or counted where it cannot be.
-    let rest = drain();
-    lost.report(&mut out.borrow_mut());
-    out.borrow_mut().flush()?;
+    let rest = drain(&mut out);
+    lost.report(&mut out);
+    out.flush()?;
     drained.and(rest)
 }
 
 /// The ring buffer of bpf/include/events.bpf.h.
 pub(crate) fn events<'obj, 'skel>(skel: &'obj impl Skel<'skel>) -> Result<Map<'obj>> {
     skel.object().maps().find(|map| map.name() == "events").context("the object has no map `events`")
-}
-
-/// Prints what is waiting.
-fn drain(ring: &RingBuffer<'_>, out: &RefCell<Output>, on_end: impl FnOnce()) -> Result<()> {
-    out.borrow_mut().clock.resync();
-    let consumed = ring.consume();
-    on_end();
-    // The error of the output is the cause where the callback ended the round.
-    out.borrow_mut().flush()?;
-    consumed.context("cannot read the event buffer")
 }
 
 /// Splits a record into the event and what follows it.

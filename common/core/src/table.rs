@@ -120,6 +120,7 @@ pub fn push_text(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) -> usi
         Value::Elapsed(ns) => write!(out, "{:.3}", clock.elapsed(*ns).as_secs_f64()),
         Value::Seconds(ns) => write!(out, "{:.3}", scaled(*ns, 1_000_000_000)),
         Value::Size(bytes) => write!(out, "{}", size(*bytes)),
+        Value::Octal(number) => write!(out, "{number:04o}"),
         Value::Bool(flag) => write!(out, "{}", u8::from(*flag)),
         Value::Missing => write!(out, "-"),
         Value::Text(text) => return escape::push(out, text),
@@ -163,6 +164,7 @@ pub fn push_json(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) {
         }
         Value::Elapsed(ns) => json::number(out, clock.elapsed(*ns).as_secs_f64()),
         Value::Seconds(ns) => json::number(out, scaled(*ns, 1_000_000_000)),
+        Value::Octal(number) => json::number(out, number),
         Value::Bool(flag) => json::number(out, flag),
         Value::Missing => out.extend_from_slice(b"null"),
     }

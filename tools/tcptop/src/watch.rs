@@ -19,10 +19,10 @@ const REFRESH: Duration = Duration::from_secs(10);
 /// A search may take at most one part in so many of the time.
 const SHARE: u32 = 20;
 
-pub(crate) struct Watch<'a> {
+pub(crate) struct Watch {
     sockets: Link,
     files: Link,
-    queue: Queue<'a, Record>,
+    queue: Queue<Record>,
     book: Book,
     choice: row::Choice,
     /// The namespace of this process, and all that are known, each with a process that lives in it.
@@ -35,12 +35,12 @@ pub(crate) struct Watch<'a> {
     verbose: bool,
 }
 
-impl<'a> Watch<'a> {
+impl Watch {
     /// Looks at all connections for the first time: what they transferred so far belongs to no interval.
     ///
     /// # Errors
     /// The kernel refuses its iterators.
-    pub(crate) fn new(skel: &'a TcptopSkel<'_>, choice: row::Choice, verbose: bool) -> Result<Self> {
+    pub(crate) fn new(skel: &TcptopSkel<'_>, choice: row::Choice, verbose: bool) -> Result<Self> {
         let mut watch = Self {
             sockets: skel.progs.tcptop_sockets.attach().context("this kernel does not iterate over TCP sockets")?,
             files: skel.progs.tcptop_files.attach().context("this kernel does not iterate over open files")?,
@@ -66,7 +66,7 @@ impl<'a> Watch<'a> {
         let mut records = Vec::new();
         self.walk(everywhere, &mut records)?;
         // After the walk, for it may have seen connections whose begin is in the queue.
-        self.take(&mut records)?;
+        self.take(&mut records);
         self.book.apply(&mut records);
         let since = self.searched.elapsed();
         let due = since >= REFRESH && !self.book.is_empty() || self.book.has_unknown_owners();
@@ -107,9 +107,9 @@ impl<'a> Watch<'a> {
     }
 
     /// Takes what the kernel side sent on its own. It may tell of namespaces that are new.
-    fn take(&mut self, records: &mut Vec<Record>) -> Result<()> {
+    fn take(&mut self, records: &mut Vec<Record>) {
         let before = records.len();
-        self.queue.take(records)?;
+        self.queue.take(records);
         let begun = records[before..].iter().filter(|record| matches!(record.kind, CONNECT | ACCEPT));
         let unknown = |namespace: &u32| !self.namespaces.contains_key(namespace) && !self.hidden.contains(namespace);
         let new: BTreeSet<u32> = begun.map(|record| record.netns).filter(unknown).collect();
@@ -118,7 +118,6 @@ impl<'a> Watch<'a> {
             self.namespaces.retain(|namespace, _| !self.hidden.contains(namespace));
             self.hidden.extend(new.iter().filter(|namespace| !self.namespaces.contains_key(namespace)));
         }
-        Ok(())
     }
 
     /// Looks for the owners among all open files.
@@ -127,20 +126,20 @@ impl<'a> Watch<'a> {
         self.searched = Instant::now();
         iterate::read(&self.files, &mut records)?;
         self.search_took = self.searched.elapsed();
-        self.take(&mut records)?;
+        self.take(&mut records);
         self.book.apply_search(&mut records);
         Ok(())
     }
 }
 
-impl Source<Row> for Watch<'_> {
+impl Source<Row> for Watch {
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.queue.fd())
     }
 
     fn drain(&mut self) -> Result<()> {
         let mut records = Vec::new();
-        self.take(&mut records)?;
+        self.take(&mut records);
         self.book.apply(&mut records);
         Ok(())
     }
