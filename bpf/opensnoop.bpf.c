@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Opened files, where the system call returns: its arguments, its result and the path are all there to be read. */
+#include "core.bpf.h"
+#include "events.bpf.h"
+#include "filter.bpf.h"
+#include "path.bpf.h"
+#include "syscall.bpf.h"
+
+/* fcntl.h, the same for all architectures but alpha, parisc and sparc. */
+#define OPEN_ACCESS_MODE 3
+#define OPEN_CREATES (0100 | 020000000) /* O_CREAT, and the bit of O_TMPFILE that O_DIRECTORY does not have */
+#define OPEN_BY_CREAT (01 | 0100 | 01000) /* O_WRONLY | O_CREAT | O_TRUNC */
+#define OPEN_AT_CWD (-100) /* AT_FDCWD */
+#define FLAG_SETS 32
+
+/* How a system call takes its arguments. */
+enum opensnoop_call {
+	OPENSNOOP_OPEN = 1,
+	OPENSNOOP_CREAT,
+	OPENSNOOP_OPENAT,
+	OPENSNOOP_OPENAT2,
+	OPENSNOOP_BY_HANDLE,
+};
+
+struct opensnoop_event {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u32 pid;
+	__u32 tid;
+	__u32 uid;
+	__s32 ret;
+	__s32 dirfd;
+	__u32 flags;
+	__u16 mode;
+	__u16 number;            /* of the system call */
+	__u8 call;               /* enum opensnoop_call */
+	__u8 compat;             /* of a 32-bit caller */
+	__u16 path_len;          /* with its NUL; 0 where it cannot be read */
+	__u16 names_len;         /* behind it: of the folder that the path starts at, or of the file, see path.bpf.h */
+	__u16 resolve;           /* of openat2 */
+	__u32 names_end;         /* enum path_end */
+	__u8 comm[COMM_LEN];
+	__u8 data[];
+};
+EVENTS(opensnoop_event, PATH_BYTES + PATH_NAMES_ROOM);
+EXPORT_ENUM(opensnoop_call);
+
+const volatile bool failed_only;
+const volatile bool full_path;
+const volatile __u32 access_modes;         /* a bit for each access mode to show, */
+const volatile __u32 flag_sets[FLAG_SETS]; /* and flags to show where all of a set are there; a 0 ends the list */
+
+struct open_arguments {
+	const char *path;
+	__s32 dirfd;
+	__u32 flags;
+	__u32 mode;
+	__u64 resolve;
+};
+
+static __always_inline void read_arguments(struct open_arguments *open, struct syscall *call)
+{
+	struct open_how how = {};
+
+	open->dirfd = OPEN_AT_CWD;
+	open->resolve = 0;
+	if (call->action == OPENSNOOP_OPEN || call->action == OPENSNOOP_CREAT) {
+		open->path = (void *)syscall_argument(call, 0);
+		open->flags = call->action == OPENSNOOP_CREAT ? OPEN_BY_CREAT : syscall_argument(call, 1);
+		open->mode = syscall_argument(call, call->action == OPENSNOOP_CREAT ? 1 : 2);
+	} else {
+		open->dirfd = syscall_argument(call, 0);
+		open->path = call->action == OPENSNOOP_BY_HANDLE ? NULL : (void *)syscall_argument(call, 1);
+		open->flags = syscall_argument(call, 2);
+		open->mode = syscall_argument(call, 3);
+	}
+	if (call->action == OPENSNOOP_OPENAT2) {
+		bpf_probe_read_user(&how, sizeof(how), (void *)syscall_argument(call, 2));
+		open->flags = how.flags;
+		open->mode = how.mode;
+		open->resolve = how.resolve;
+	}
+	/* Whatever lies there otherwise is no mode. */
+	if (!(open->flags & OPEN_CREATES))
+		open->mode = 0;
+}
+
+static __always_inline bool flags_wanted(__u32 flags)
+{
+	if (!access_modes && !flag_sets[0])
+		return true;
+	if (access_modes & (1 << (flags & OPEN_ACCESS_MODE)))
+		return true;
+	for (int i = 0; i < FLAG_SETS && flag_sets[i]; i++) {
+		if ((flags & flag_sets[i]) == flag_sets[i])
+			return true;
+	}
+	return false;
+}
+
+/* The path, and what says where it starts; gives the size of both. */
+static __always_inline __u64 fill_path(struct opensnoop_event *event, const char *path)
+{
+	const struct path *from = NULL;
+	__u64 path_len = 0, names_len = 0;
+	long length;
+
+	if (event->call != OPENSNOOP_BY_HANDLE) {
+		length = bpf_probe_read_user_str(event->data, PATH_BYTES, path);
+		if (length == 0) {
+			/* Some kernels give 0 for an empty string, and write nothing (up to 5.15 at least). */
+			event->data[0] = 0;
+			length = 1;
+		}
+		if (length > 0 && length <= PATH_BYTES)
+			path_len = length;
+		if (full_path && path_len && event->data[0] != '/')
+			from = event->dirfd == OPEN_AT_CWD ? path_of_cwd() : path_of_fd(event->dirfd);
+	} else if (event->ret >= 0) {
+		from = path_of_fd(event->ret);
+	}
+	if (full_path || event->call == OPENSNOOP_BY_HANDLE)
+		names_len = path_names(event->data + path_len, from, &event->names_end);
+	event->path_len = path_len;
+	event->names_len = names_len;
+	path_len += names_len;
+	return path_len <= PATH_BYTES + PATH_NAMES_ROOM ? path_len : 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(opensnoop_exit, struct pt_regs *registers, long ret)
+{
+	struct opensnoop_event *event;
+	struct open_arguments open;
+	struct event_place place;
+	struct syscall call;
+	__u64 ids;
+
+	if (!syscall_wanted(&call, registers))
+		return 0;
+	if (failed_only && ret >= 0)
+		return 0;
+	if (!filter_allows((struct task_struct *)bpf_get_current_task()))
+		return 0;
+	read_arguments(&open, &call);
+	if (!flags_wanted(open.flags))
+		return 0;
+	event = event_begin(&place);
+	if (!event)
+		return 0;
+	ids = bpf_get_current_pid_tgid();
+	event->time_ns = bpf_ktime_get_boot_ns();
+	event->resolve = open.resolve;
+	event->pid = ids >> 32;
+	event->tid = ids;
+	event->uid = bpf_get_current_uid_gid();
+	event->ret = ret;
+	event->dirfd = open.dirfd;
+	event->flags = open.flags;
+	event->mode = open.mode;
+	event->number = call.number;
+	event->compat = call.compat;
+	event->call = call.action;
+	event->names_end = PATH_UNKNOWN;
+	bpf_get_current_comm(&event->comm, sizeof(event->comm));
+	event_send(&place, event, sizeof(*event) + fill_path(event, open.path));
+	return 0;
+}

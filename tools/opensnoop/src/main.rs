@@ -1,0 +1,122 @@
+#![doc = include_str!("../manual.md")]
+
+mod open;
+
+use std::mem::MaybeUninit;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use bpf::OpensnoopSkelBuilder;
+use clap::Parser;
+use corescope::filter::PinnedMaps;
+use corescope::manual::Manual;
+use corescope::{Buffer, Common, Filter, Output, Table, cli, column, interval, object, syscalls, users};
+use open::{CALLS, COLUMNS, Open, Wanted};
+
+corescope::skeleton!();
+
+const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || column::fields(COLUMNS) };
+/// The largest record that bpf/opensnoop.bpf.c makes.
+const MOST_BYTES: u64 = 16 << 10;
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Args {
+    /// Show the seconds since the start
+    #[arg(short = 'T', long)]
+    timestamp: bool,
+    /// Show the user id
+    #[arg(short = 'U', long)]
+    print_uid: bool,
+    /// Show only opens that failed
+    #[arg(short = 'x', long)]
+    failed: bool,
+    /// Trace this process only
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
+    pid: Option<u32>,
+    /// Trace this thread only
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
+    tid: Option<u32>,
+    /// Trace this user only, by name or id
+    #[arg(short, long, value_name = "USER", value_parser = users::parse)]
+    uid: Option<u32>,
+    /// End after this many seconds
+    #[arg(short, long, value_name = "SECONDS", value_parser = interval::seconds)]
+    duration: Option<Duration>,
+    /// Show only threads whose name contains this
+    #[arg(short, long, allow_hyphen_values = true)]
+    name: Option<String>,
+    /// Show flags and mode
+    #[arg(short, long, visible_alias = "extended_fields")]
+    extended_fields: bool,
+    /// Show only opens with this flag, as O_WRONLY; of several any will do
+    #[arg(short = 'f', long = "flag_filter", value_name = "FLAG", value_parser = open::wanted)]
+    flag_filter: Vec<Wanted>,
+    /// Show paths from the root of the process on
+    #[arg(short = 'F', long)]
+    full_path: bool,
+    #[command(flatten)]
+    maps: PinnedMaps,
+    #[command(flatten)]
+    buffer: Buffer,
+    #[command(flatten)]
+    common: Common,
+}
+
+fn main() -> ExitCode {
+    cli::main(&MANUAL, run)
+}
+
+fn run(args: Args) -> Result<()> {
+    let filter = Filter::new(&args.common).pid(args.pid).tid(args.tid).uid(args.uid).maps(&args.maps);
+    let mut object = MaybeUninit::uninit();
+    let skel = corescope::load(OpensnoopSkelBuilder::default(), &mut object, &args.common, |object| {
+        filter.apply(object)?;
+        args.buffer.apply(object, MOST_BYTES)?;
+        syscalls::trace(object, CALLS)?;
+        object::set(object, "failed_only", u8::from(args.failed))?;
+        object::set(object, "full_path", u8::from(args.full_path))?;
+        let (modes, sets) = flag_filter(&args.flag_filter);
+        object::set(object, "access_modes", modes)?;
+        object::set_bytes(object, "flag_sets", &sets)
+    })?;
+    let mut out = Output::new(args.common.json);
+    let table = Table::new(COLUMNS)
+        .show("TIME(s)", args.timestamp)
+        .show("UID", args.print_uid)
+        .show("PID", args.tid.is_none())
+        .show("TID", args.tid.is_some())
+        .show("FLAGS", args.extended_fields)
+        .show("MODE", args.extended_fields);
+    let links = corescope::attach(&skel, &args.common)?;
+    table.header(&mut out);
+    let mut open = Open::new(args.full_path);
+    corescope::stream(&skel, links, out, |record, out| {
+        open.read(record);
+        if args.name.as_ref().is_none_or(|name| contains(open.comm(), name.as_bytes())) {
+            table.row(out, &open);
+        }
+    })
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    part.is_empty() || text.windows(part.len()).any(|window| window == part)
+}
+
+/// The access modes as a mask, and the sets of other flags, as the kernel side has them.
+fn flag_filter(wanted: &[Wanted]) -> (u32, [u8; 128]) {
+    let (mut modes, mut sets) = (0, [0; 128]);
+    let mut places = sets.chunks_exact_mut(4);
+    for wanted in wanted {
+        match wanted {
+            Wanted::Mode(mode) => modes |= mode,
+            Wanted::Flags(bits) => {
+                if let Some(place) = places.next() {
+                    place.copy_from_slice(&bits.to_ne_bytes());
+                }
+            }
+        }
+    }
+    (modes, sets)
+}
