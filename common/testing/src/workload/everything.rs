@@ -1,8 +1,10 @@
 //! A bit of everything that streaming tools watch.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use super::mounts::{self, Argument};
 use super::{Cgroup, tiny_program};
 use crate::Scratch;
 
@@ -21,6 +23,20 @@ pub fn everything_in(cgroup: &Path) {
     for _ in 0..ROUNDS {
         let mut command = Command::new(&program);
         Cgroup::join_before_exec(&mut command, cgroup);
+        // SAFETY: the closure makes system calls only.
+        unsafe {
+            command.pre_exec(|| {
+                before_exec();
+                Ok(())
+            });
+        }
         assert!(command.status().expect("a program").success());
     }
+}
+
+/// What a child does in the cgroup before it executes its program, each thing once. It is after a fork: system calls and
+/// nothing else.
+fn before_exec() {
+    let missing = c"/corescope/everything/under/a/path/that/makes/the/record/of/its/event/longer/than/others";
+    let _ = mounts::call("umount2", &[Argument::Text(missing)]);
 }
