@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Processes as they end: how, and after which life.
+ *
+ * Threads end one by one, and a process with the last of them. Since 6.16 the tracepoint says which one that is, and is
+ * early enough for the arguments to be still there. Up to 6.15 two threads that end at the same moment both find that
+ * nobody is left; the map `ended` gives the row to the first of them.
+ */
+#include "core.bpf.h"
+#include "events.bpf.h"
+#include "filter.bpf.h"
+
+#define ARGS_BYTES 4096
+#define SIGNAL_GROUP_EXIT 0x4
+#define EEXIST 17
+
+enum exitsnoop_flags {
+	EXITSNOOP_ARGS = 1, /* the arguments could be read */
+	EXITSNOOP_CUT = 2,  /* there were more than are kept */
+};
+
+struct exitsnoop_event {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u64 age_ns;
+	__u32 pid;
+	__u32 tid;
+	__u32 ppid;
+	__s32 status; /* as of wait(2) */
+	__u32 flags;
+	__u32 args_len;
+	__u8 comm[COMM_LEN];
+	__u8 data[];
+};
+EVENTS(exitsnoop_event, ARGS_BYTES);
+
+const volatile bool knows_last; /* the tracepoint has its argument group_dead */
+const volatile bool per_thread;
+const volatile bool only_failed;
+const volatile bool with_args;
+
+/* Up to 6.15: first threads of processes that have their row, as long as another thread may come and see the same. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u8);
+} ended SEC(".maps");
+
+/* Whether no other thread of the process is left. */
+static __always_inline bool is_last(struct task_struct *task, unsigned long long *ctx)
+{
+	return knows_last ? ctx[1] : !task->signal->live.counter;
+}
+
+/* Whether the process has no row yet, where several threads may be the last. */
+static __always_inline bool is_first_to_tell(struct task_struct *task)
+{
+	__u64 leader = (__u64)task->group_leader;
+	__u8 value = 0;
+	int error;
+
+	/* The others were here before, for they are gone already. */
+	if (task->signal->nr_threads == 1)
+		return !bpf_map_lookup_elem(&ended, &leader);
+	/* An int up to 6.3: the kernel's own function is called, and leaves the upper half open (d7ba4cc900bf). */
+	error = bpf_map_update_elem(&ended, &leader, &value, BPF_NOEXIST);
+	/* Where the map is full, rather two rows than none. */
+	return error != -EEXIST;
+}
+
+/* The kernel frees the first thread after all others: its address stands for no other process before. */
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(exitsnoop_free, struct task_struct *task)
+{
+	__u64 leader = (__u64)task;
+
+	if (bpf_map_lookup_elem(&ended, &leader))
+		bpf_map_delete_elem(&ended, &leader);
+	return 0;
+}
+
+/* The status of a process is that of its group exit, or its first thread's: as wait(2) has it. */
+static __always_inline int status_of(struct task_struct *task)
+{
+	if (!per_thread && task->signal->flags & SIGNAL_GROUP_EXIT)
+		return task->signal->group_exit_code;
+	return task->exit_code;
+}
+
+/* The arguments behind the event; gives their size. */
+static __always_inline __u64 fill_args(struct exitsnoop_event *event, struct task_struct *task)
+{
+	struct mm_struct *mm = task->mm;
+	unsigned long start;
+	__u64 length;
+
+	/* Kernel threads have no memory of their own, and up to 6.15 nobody has any more. */
+	if (!with_args || !mm)
+		return 0;
+	start = mm->arg_start;
+	length = mm->arg_end - start;
+	if (length > ARGS_BYTES) {
+		length = ARGS_BYTES;
+		event->flags |= EXITSNOOP_CUT;
+	}
+	if (bpf_probe_read_user(event->data, length, (void *)start))
+		return 0;
+	event->flags |= EXITSNOOP_ARGS;
+	event->args_len = length;
+	return length;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(exitsnoop_exit, struct task_struct *task)
+{
+	struct task_struct *subject = per_thread ? task : task->group_leader;
+	struct exitsnoop_event *event;
+	struct event_place place;
+	int status;
+
+	if (!per_thread && !is_last(task, ctx))
+		return 0;
+	if (!filter_allows(task))
+		return 0;
+	status = status_of(subject);
+	if (only_failed && !status)
+		return 0;
+	if (!per_thread && !knows_last && !is_first_to_tell(task))
+		return 0;
+	event = event_begin(&place);
+	if (!event)
+		return 0;
+	event->time_ns = bpf_ktime_get_boot_ns();
+	event->age_ns = event->time_ns - subject->start_boottime;
+	event->pid = subject->tgid;
+	event->tid = subject->pid;
+	event->ppid = BPF_CORE_READ(subject, real_parent, tgid);
+	event->status = status;
+	event->flags = 0;
+	event->args_len = 0;
+	BPF_CORE_READ_STR_INTO(&event->comm, subject, comm);
+	event_send(&place, event, sizeof(*event) + fill_args(event, task));
+	return 0;
+}
