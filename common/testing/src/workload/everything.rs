@@ -34,8 +34,8 @@ pub fn everything_in(cgroup: &Path) {
     }
 }
 
-/// What a child does in the cgroup before it executes its program, each thing once. It is after a fork: system calls and
-/// nothing else.
+/// What a child does in the cgroup before it executes its program, each thing once. As this is after a fork, it makes
+/// system calls and nothing else.
 fn before_exec() {
     let missing = c"/corescope/everything/under/a/path/that/makes/the/record/of/its/event/longer/than/others";
     let _ = mounts::call("umount2", &[Argument::Text(missing)]);
