@@ -43,6 +43,7 @@ struct opensnoop_event {
 };
 EVENTS(opensnoop_event, PATH_BYTES + PATH_NAMES_ROOM);
 EXPORT_ENUM(opensnoop_call);
+FILTER_COMMAND(opensnoop)
 
 const volatile bool failed_only;
 const volatile bool full_path;

@@ -81,6 +81,7 @@ impl Ring {
     }
 
     /// The length word of the record at a position.
+    #[allow(clippy::cast_ptr_alignment, reason = "records are aligned to 8 bytes")]
     fn length(&self, at: u64) -> u32 {
         // SAFETY: records are aligned to 8 bytes and their first word lies within the data; the kernel writes it atomically.
         let word = unsafe { &*self.data(at).cast::<AtomicU32>() };

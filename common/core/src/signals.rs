@@ -9,6 +9,7 @@ use std::time::Duration;
 static STOP: AtomicBool = AtomicBool::new(false);
 static WAKE: OnceLock<OwnedFd> = OnceLock::new();
 static COMMAND: OnceLock<OwnedFd> = OnceLock::new();
+static DEADLINE: OnceLock<OwnedFd> = OnceLock::new();
 
 extern "C" fn on_signal(_: libc::c_int) {
     STOP.store(true, Ordering::Relaxed);
@@ -88,12 +89,42 @@ pub fn stop_with(process: OwnedFd) {
     let _ = COMMAND.set(process);
 }
 
+/// Lets [`wait`] end after this time.
+///
+/// # Errors
+/// The kernel refuses a timer.
+pub fn stop_after(time: Duration) -> io::Result<()> {
+    let zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let timer = libc::itimerspec { it_interval: zero, it_value: timespec(time) };
+    // SAFETY: the pointers are to a local or null, and the new descriptor has no other owner.
+    unsafe {
+        let fd = libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC);
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let fd = OwnedFd::from_raw_fd(fd);
+        if libc::timerfd_settime(fd.as_raw_fd(), 0, &raw const timer, std::ptr::null_mut()) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let _ = DEADLINE.set(fd);
+    }
+    Ok(())
+}
+
+fn timespec(time: Duration) -> libc::timespec {
+    libc::timespec {
+        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    }
+}
+
 /// Why [`wait`] returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Woken {
     /// The descriptor is readable, or the time is over.
     Ready,
-    /// A signal asked the tool to end, nobody reads its output any more, or the command of `--exec` has ended.
+    /// A signal asked the tool to end, nobody reads its output any more, the command of `--exec` has ended, or the time
+    /// of `--duration` is over.
     Stop,
 }
 
@@ -117,20 +148,18 @@ pub fn wait_any(ready: &[BorrowedFd<'_>], timeout: Duration) -> Woken {
         // Without events poll reports just errors: POLLERR where it is a pipe that nobody reads.
         watch(libc::STDOUT_FILENO, 0),
         watch(COMMAND.get().map_or(-1, AsRawFd::as_raw_fd), libc::POLLIN),
+        watch(DEADLINE.get().map_or(-1, AsRawFd::as_raw_fd), libc::POLLIN),
     ];
     let own = fds.len();
     fds.extend(ready.iter().map(|fd| watch(fd.as_raw_fd(), libc::POLLIN)));
     // ppoll, for poll's milliseconds would turn a short sleep into a busy loop.
-    let time = libc::timespec {
-        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: timeout.subsec_nanos().into(),
-    };
+    let time = timespec(timeout);
     // SAFETY: both pointers are to locals, and the length is that of the vector.
     unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, &raw const time, std::ptr::null()) };
     let gone = |fd: &libc::pollfd| fd.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
     if fds[1].revents & libc::POLLERR != 0 || fds[own..].iter().any(gone) {
         stop();
     }
-    let ended = fds[2].revents & libc::POLLIN != 0;
+    let ended = fds[2..own].iter().any(|fd| fd.revents & libc::POLLIN != 0);
     if ended || stopped() { Woken::Stop } else { Woken::Ready }
 }

@@ -1,5 +1,6 @@
 //! Workloads in Rust: an emulated machine needs nothing else.
 
+pub mod calls;
 mod cgroup;
 #[cfg(target_arch = "x86_64")]
 mod compat;
@@ -10,7 +11,9 @@ mod folders;
 pub mod mounts;
 pub mod network;
 mod oom;
+pub mod open;
 mod pinned;
+pub mod privileges;
 pub mod signal;
 pub mod stacks;
 mod stat;

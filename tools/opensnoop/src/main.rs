@@ -9,9 +9,10 @@ use std::time::Duration;
 use anyhow::Result;
 use bpf::OpensnoopSkelBuilder;
 use clap::Parser;
+use corescope::command::Exec;
 use corescope::filter::PinnedMaps;
 use corescope::manual::Manual;
-use corescope::{Buffer, Common, Filter, Output, Table, cli, column, interval, object, syscalls, users};
+use corescope::{Buffer, Common, Filter, Output, Table, cli, column, interval, object, signals, syscalls, users};
 use open::{CALLS, COLUMNS, Open, Wanted};
 
 corescope::skeleton!();
@@ -57,6 +58,8 @@ struct Args {
     #[arg(short = 'F', long)]
     full_path: bool,
     #[command(flatten)]
+    exec: Exec,
+    #[command(flatten)]
     maps: PinnedMaps,
     #[command(flatten)]
     buffer: Buffer,
@@ -69,7 +72,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let filter = Filter::new(&args.common).pid(args.pid).tid(args.tid).uid(args.uid).maps(&args.maps);
+    let mut command = args.exec.start()?;
+    let filter = Filter::new(&args.common).pid(args.pid).tid(args.tid).uid(args.uid);
+    let filter = filter.maps(&args.maps).command(&command);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(OpensnoopSkelBuilder::default(), &mut object, &args.common, |object| {
         filter.apply(object)?;
@@ -90,7 +95,11 @@ fn run(args: Args) -> Result<()> {
         .show("FLAGS", args.extended_fields)
         .show("MODE", args.extended_fields);
     let links = corescope::attach(&skel, &args.common)?;
+    if let Some(duration) = args.duration {
+        signals::stop_after(duration)?;
+    }
     table.header(&mut out);
+    command.run()?;
     let mut open = Open::new(args.full_path);
     corescope::stream(&skel, links, out, |record, out| {
         open.read(record);

@@ -75,7 +75,8 @@ pub(crate) const COLUMNS: &[Column<Open>] = corescope::columns![Open;
     "", left 0, "ret", "File descriptor, or the error as a negative errno" => |open| open.event.ret.into(),
     "", left 0, "dirfd", "Descriptor of the folder that a relative path starts at; -100 (AT_FDCWD) is the current one" =>
         |open| open.event.dirfd.into(),
-    "FLAGS", left 31, "flags", "Flags of open(2) by name" => |open| open.flags().into(),
+    "", left 0, "flags", "Flags of open(2)" => |open| open.event.flags.into(),
+    "FLAGS", left 31, "flag_names", "The same by name" => |open| open.flags().into(),
     "MODE", left 4, "mode", "Permissions of a file to be created, in octal in text" => |open| open.mode(),
     "", left 0, "resolve", "Restrictions of openat2(2) by name" => |open| open.resolve(),
     "PATH", left 0, "", "The path as the caller gave it; with -F from the root of the process" => |open| open.shown(),
