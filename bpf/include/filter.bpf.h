@@ -82,9 +82,8 @@ static __always_inline void filter_add(__u32 tgid)
 }
 
 /*
- * What a tool with --exec has once, behind its own programs: FILTER_COMMAND(opensnoop), the programs that follow the
- * command. They are loaded with --exec only. Until the command is executed its process waits for the tool, which is
- * nothing to show.
+ * What a tool with --exec has once, for the programs that follow the command: FILTER_COMMAND(opensnoop). They are loaded
+ * with --exec only. Until the command is executed its process waits for the tool, which is nothing to show.
  */
 #define FILTER_COMMAND(tool)                                                                                           \
 	SEC("tp_btf/sched_process_exec")                                                                               \
@@ -101,13 +100,13 @@ static __always_inline void filter_add(__u32 tgid)
 			filter_add(child->tgid);                                                                       \
 		return 0;                                                                                              \
 	}                                                                                                              \
-	/* The process ends with its last thread: its id may be another's soon. */                                     \
-	SEC("tp_btf/sched_process_exit")                                                                               \
-	int BPF_PROG(tool##_command_exit, struct task_struct *task)                                                    \
+	/* Not sched_process_exit: of threads that end at once one may be the last and another still have to pass it. */       \
+	SEC("tp_btf/sched_process_free")                                                                               \
+	int BPF_PROG(tool##_command_free, struct task_struct *task)                                                    \
 	{                                                                                                              \
 		__u32 tgid = task->tgid;                                                                               \
                                                                                                                        \
-		if (!task->signal->live.counter)                                                                       \
+		if (task->pid == tgid)                                                                                 \
 			bpf_map_delete_elem(&filter_processes, &tgid);                                                 \
 		return 0;                                                                                              \
 	}
@@ -121,20 +120,14 @@ static __always_inline bool filter_lists(const volatile __u32 *ids, __u32 id)
 	return false;
 }
 
-/* Whether the user asked for this task. It may be any task, not just the current one. */
-static __always_inline bool filter_allows(struct task_struct *task)
+/* What is left to ask of a task when its ids are right. */
+static __always_inline bool filter_allows_apart_from_ids(struct task_struct *task)
 {
 	__u64 id;
 
-	if (filter_tgid && BPF_CORE_READ(task, tgid) != filter_tgid)
-		return false;
-	if (filter_tid && BPF_CORE_READ(task, pid) != filter_tid)
-		return false;
 	if (filter_tgids[0] && !filter_lists(filter_tgids, BPF_CORE_READ(task, tgid)))
 		return false;
 	if (filter_tids[0] && !filter_lists(filter_tids, BPF_CORE_READ(task, pid)))
-		return false;
-	if (filter_command && !filter_started(BPF_CORE_READ(task, tgid)))
 		return false;
 	if (filter_ppid && BPF_CORE_READ(task, real_parent, tgid) != filter_ppid)
 		return false;
@@ -155,6 +148,38 @@ static __always_inline bool filter_allows(struct task_struct *task)
 			return false;
 	}
 	return true;
+}
+
+/* Whether the user asked for this task. It may be any task, not just the current one. */
+static __always_inline bool filter_allows(struct task_struct *task)
+{
+	if (filter_tgid && BPF_CORE_READ(task, tgid) != filter_tgid)
+		return false;
+	if (filter_tid && BPF_CORE_READ(task, pid) != filter_tid)
+		return false;
+	if (filter_command && !filter_started(BPF_CORE_READ(task, tgid)))
+		return false;
+	return filter_allows_apart_from_ids(task);
+}
+
+/* The same of the current task, for programs that run very often: no helper is called where all are allowed. */
+static __always_inline bool filter_allows_current(void)
+{
+	__u64 ids;
+
+	if (filter_tgid || filter_tid || filter_command) {
+		ids = bpf_get_current_pid_tgid();
+		if (filter_tgid && ids >> 32 != filter_tgid)
+			return false;
+		if (filter_tid && (__u32)ids != filter_tid)
+			return false;
+		if (filter_command && !filter_started(ids >> 32))
+			return false;
+	}
+	if (!filter_tgids[0] && !filter_tids[0] && !filter_ppid && !filter_by_uid && !filter_by_comm && !filter_by_cgroup &&
+	    !filter_by_cgroup_map && !filter_by_mntns_map)
+		return true;
+	return filter_allows_apart_from_ids((void *)bpf_get_current_task());
 }
 
 #endif

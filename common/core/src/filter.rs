@@ -150,7 +150,7 @@ impl<'a> Filter<'a> {
 
 /// Loads the programs that follow a command where there is one.
 fn follow(open: &mut Setup<'_>, command: Option<u32>) -> Result<()> {
-    const PROGRAMS: [&str; 3] = ["_command_exec", "_command_fork", "_command_exit"];
+    const PROGRAMS: [&str; 3] = ["_command_exec", "_command_fork", "_command_free"];
     for mut program in open.progs_mut() {
         if program.name().to_str().is_some_and(|name| PROGRAMS.iter().any(|end| name.ends_with(end))) {
             program.set_autoload(command.is_some());
