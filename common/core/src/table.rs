@@ -114,7 +114,7 @@ pub fn push_text(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) -> usi
         Value::Unsigned(number) => write!(out, "{number}"),
         Value::Signed(number) => write!(out, "{number}"),
         Value::Scaled { raw, per, decimals } => write!(out, "{:.decimals$}", scaled(*raw, *per)),
-        Value::Fixed { raw, decimals } => write!(out, "{:.*}", *decimals as usize, scaled(*raw, 10u64.pow(*decimals))),
+        Value::Fixed { raw, decimals } => write!(out, "{}", fixed(*raw, *decimals)),
         Value::Time(ns) => write!(out, "{}", clock.hms(*ns)),
         Value::TimeMs(ns) => write!(out, "{}", clock.hms_ms(*ns)),
         Value::Elapsed(ns) => write!(out, "{:.3}", clock.elapsed(*ns).as_secs_f64()),
@@ -153,7 +153,10 @@ pub fn push_json(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) {
     match value {
         Value::Unsigned(number) | Value::Scaled { raw: number, .. } | Value::Size(number) => json::number(out, number),
         Value::Signed(number) => json::number(out, number),
-        Value::Fixed { raw, decimals } => json::number(out, scaled(*raw, 10u64.pow(*decimals))),
+        Value::Fixed { raw, decimals: 0 } => json::number(out, raw),
+        Value::Fixed { raw, decimals } => {
+            json::number(out, fixed(*raw, *decimals).trim_end_matches('0').trim_end_matches('.'))
+        }
         Value::Text(text) => json::text(out, text),
         Value::Escaped(text) => json::text(out, text.as_bytes()),
         Value::Words(words) | Value::Quoted(words) => json::list(out, words, |out, word| json::text(out, word)),
@@ -186,6 +189,13 @@ fn size(bytes: u64) -> String {
     let number = scaled(bytes, per);
     let decimals = usize::from(number < 9.95);
     format!("{number:.decimals$}{}", UNITS[unit])
+}
+
+/// All digits: an f64 has about 16.
+fn fixed(raw: u64, decimals: u32) -> String {
+    let per = 10u64.pow(decimals);
+    let (whole, fraction) = (raw / per, raw % per);
+    if decimals == 0 { whole.to_string() } else { format!("{whole}.{fraction:0width$}", width = decimals as usize) }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "people read a few digits")]
@@ -259,6 +269,7 @@ mod tests {
         assert_eq!(super::push_text(&mut text, &mut clock, &value), 5);
         super::push_json(&mut json, &mut clock, &value);
         assert_eq!((text, json), (b"1.230".to_vec(), b"1.23".to_vec()));
+        assert_eq!(super::fixed(12_345_678_000_000_001, 9), "12345678.000000001");
     }
 
     #[test]
