@@ -128,4 +128,14 @@ static __always_inline struct pt_regs *syscall_registers(void)
 	return BPF_CORE_READ(task, stack) + THREAD_SIZE - bpf_core_type_size(struct pt_regs);
 }
 
+/* The number of the system call in registers that are no argument of the program: those of syscall_registers(). */
+static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(registers, orig_ax);
+#elif defined(__TARGET_ARCH_arm64)
+	return (__u32)BPF_CORE_READ(registers, syscallno);
+#endif
+}
+
 #endif

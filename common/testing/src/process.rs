@@ -25,6 +25,23 @@ pub fn mount_over(command: &mut Command, source: &Path, target: &Path) {
     }
 }
 
+/// Mounts tracefs at /sys/kernel/tracing for the process alone, in a mount namespace of its own.
+pub fn mount_tracefs(command: &mut Command) {
+    // SAFETY: the closure calls async-signal-safe system calls only, with strings that end in NUL.
+    unsafe {
+        command.pre_exec(|| {
+            let (kind, target, none) = (c"tracefs".as_ptr(), c"/sys/kernel/tracing".as_ptr(), std::ptr::null());
+            check(libc::unshare(libc::CLONE_NEWNS))?;
+            check(libc::mount(none, c"/".as_ptr(), none, libc::MS_REC | libc::MS_PRIVATE, none.cast()))?;
+            match check(libc::mount(kind, target, kind, 0, none.cast())) {
+                // It is there already.
+                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => Ok(()),
+                other => other,
+            }
+        });
+    }
+}
+
 /// Starts the process with a signal ignored, as a shell does for `command &` in a script.
 pub fn ignore_signal(command: &mut Command, signal: i32) {
     // SAFETY: signal(2) is async-signal-safe.

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * System calls, counted where they return, by call or by process.
+ *
+ * A count is a place in an array that belongs to the CPU: no hash and no atomic instruction. The kernel does not start
+ * a program of sys_exit on a CPU where it is running already.
+ */
+#include "core.bpf.h"
+#include "filter.bpf.h"
+#include "lost.bpf.h"
+#include "syscall.bpf.h"
+#include "task.bpf.h"
+
+#define MAX_PROCESSES 16384
+#define MAX_THREADS 65536
+#define MAX_ERRNO 4095
+#define ENOSYS 38
+
+/* What is special in a system call: the number that syscall_native and syscall_compat have for it. */
+enum syscount_call {
+	SYSCOUNT_CALL,
+	SYSCOUNT_FORKS, /* returns in the child as well */
+	SYSCOUNT_EXECS,
+	SYSCOUNT_EXITS, /* does not return */
+};
+EXPORT_ENUM(syscount_call);
+
+/* Where a system call is counted. */
+enum syscount_place {
+	SYSCOUNT_NATIVE = 0, /* and its number */
+	SYSCOUNT_COMPAT = SYSCALLS,
+	SYSCOUNT_OTHER = 2 * SYSCALLS, /* numbers of no system call, and those of x32 */
+	SYSCOUNT_PLACES,
+};
+EXPORT_ENUM(syscount_place);
+
+struct syscount_count {
+	__u64 calls;
+	__u64 errors;
+	__u64 total_ns;
+};
+
+struct syscount_cpu {
+	struct syscount_count counts[SYSCOUNT_PLACES];
+};
+EXPORT(syscount_cpu);
+
+struct syscount_process {
+	struct syscount_count count;
+	__u64 named_ns; /* CLOCK_MONOTONIC: of several CPUs' names the latest is the process's */
+	__u8 comm[COMM_LEN];
+	__u64 ended;
+};
+EXPORT(syscount_process);
+
+/* Indexed by CPU: user space reads what a CPU has counted with one system call. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* the number of CPUs */
+	__type(key, __u32);
+	__type(value, struct syscount_cpu);
+} cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_PROCESSES);
+	__type(key, __u32);
+	__type(value, struct syscount_process);
+} processes SEC(".maps");
+
+/* When each thread entered the kernel; 0 once it has left. It stays until the thread ends. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_THREADS);
+	__type(key, __u32);
+	__type(value, __u64);
+} starts SEC(".maps");
+
+const volatile bool by_process;
+const volatile bool latency;
+const volatile bool failed_only;
+const volatile __u32 only_error; /* errno */
+const volatile bool one_call;
+const volatile __u32 only_native = SYSCOUNT_PLACES; /* places */
+const volatile __u32 only_compat = SYSCOUNT_PLACES;
+const volatile __u32 sigreturn_native; /* places of rt_sigreturn */
+const volatile __u32 sigreturn_compat;
+
+static const struct syscount_process no_calls;
+
+static __always_inline __u32 current_tgid(void)
+{
+	return bpf_get_current_pid_tgid() >> 32;
+}
+
+/* A process is called what its first thread is called. */
+static __always_inline void name_process(struct syscount_process *process)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	BPF_CORE_READ_STR_INTO(&process->comm, task, group_leader, comm);
+	process->named_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline struct syscount_process *current_process(void)
+{
+	__u32 tgid = current_tgid();
+	struct syscount_process *process = bpf_map_lookup_elem(&processes, &tgid);
+
+	if (process)
+		return process;
+	bpf_map_update_elem(&processes, &tgid, &no_calls, BPF_NOEXIST);
+	process = bpf_map_lookup_elem(&processes, &tgid);
+	if (process)
+		name_process(process);
+	else
+		count_lost(LOST_MAP);
+	return process;
+}
+
+static __always_inline void count(__u32 place, __u32 error, bool execs, __u64 ns)
+{
+	struct syscount_process *process;
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct syscount_count *count;
+	struct syscount_cpu *counts;
+
+	if (by_process) {
+		process = current_process();
+		if (!process)
+			return;
+		if (execs)
+			name_process(process);
+		count = &process->count;
+	} else {
+		counts = bpf_map_lookup_elem(&cpus, &cpu);
+		if (!counts || place >= SYSCOUNT_PLACES)
+			return;
+		count = &counts->counts[place];
+	}
+	count->calls++;
+	if (error)
+		count->errors++;
+	if (latency)
+		count->total_ns += ns;
+}
+
+/* Since the call was entered; 0 where that was before the tool. */
+static __always_inline __u64 time_since_entry(void)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	__u64 *start = bpf_map_lookup_elem(&starts, &tid);
+	__u64 ns;
+
+	if (!start || !*start)
+		return 0;
+	ns = bpf_ktime_get_ns() - *start;
+	*start = 0;
+	return ns ? ns : 1;
+}
+
+/* Whether to count a call here that failed with `error`, or with 0 did not fail. */
+static __always_inline bool wanted(__u32 place, __u32 error)
+{
+	if (one_call && place != only_native && place != only_compat)
+		return false;
+	if (failed_only && !error)
+		return false;
+	if (only_error && error != only_error)
+		return false;
+	return filter_allows_current();
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(syscount_exit, struct pt_regs *registers, long ret)
+{
+	__u32 error = (unsigned long)ret >= (unsigned long)-MAX_ERRNO ? -ret : 0;
+	__u64 number = syscall_number(registers), ns = 0;
+	bool compat = syscall_is_compat(), execs = false;
+	__u32 place, special;
+
+	if (number < SYSCALLS) {
+		place = compat ? SYSCOUNT_COMPAT + number : number;
+		if (ret == 0) {
+			special = compat ? syscall_compat[number] : syscall_native[number];
+			if (special == SYSCOUNT_FORKS)
+				return 0;
+			execs = special == SYSCOUNT_EXECS;
+		}
+	} else if ((__s32)number == -1 && error != ENOSYS) {
+		/* The end of a signal handler: number and result are those that the interrupted code had in its registers. */
+		place = compat ? sigreturn_compat : sigreturn_native;
+		error = 0;
+	} else {
+		place = SYSCOUNT_OTHER;
+	}
+	if (!wanted(place, error))
+		return 0;
+	if (latency) {
+		ns = time_since_entry();
+		if (!ns)
+			return 0;
+	}
+	count(place, error, execs, ns);
+	return 0;
+}
+
+/* The last call of a thread does not return. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(syscount_end, struct task_struct *task)
+{
+	__u32 tid = task->pid, tgid = task->tgid;
+	struct syscount_process *process;
+	bool compat = syscall_is_compat();
+	__u64 number;
+
+	if (latency)
+		bpf_map_delete_elem(&starts, &tid);
+	if (task->flags & PF_KTHREAD)
+		return 0;
+	number = syscall_saved_number(syscall_registers());
+	if (number < SYSCALLS && (compat ? syscall_compat[number] : syscall_native[number]) == SYSCOUNT_EXITS) {
+		__u32 place = compat ? SYSCOUNT_COMPAT + number : number;
+
+		if (wanted(place, 0))
+			count(place, 0, false, 0);
+	}
+	if (!by_process)
+		return 0;
+	process = bpf_map_lookup_elem(&processes, &tgid);
+	if (!process)
+		return 0;
+	name_process(process);
+	process->ended = !task->signal->live.counter;
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(syscount_enter)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	__u64 *start, now;
+
+	if (!filter_allows_current())
+		return 0;
+	start = bpf_map_lookup_elem(&starts, &tid);
+	now = bpf_ktime_get_ns();
+	if (start)
+		*start = now;
+	else if (bpf_map_update_elem(&starts, &tid, &now, BPF_ANY))
+		count_lost(LOST_MAP);
+	return 0;
+}
+
+FILTER_COMMAND(syscount)
