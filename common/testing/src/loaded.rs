@@ -8,12 +8,16 @@ use libbpf_rs::query::ProgInfoIter;
 /// Programs are freed a while after their last user has gone (RCU).
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The loaded programs of a tool: each one's name starts with that of its tool. The kernel keeps 15 bytes of it.
+/// What the kernel keeps of a name.
+const NAME: usize = 15;
+
+/// The loaded programs of a tool: each one's name is that of its tool, `_` and more, or as much of it as the kernel keeps.
 #[must_use]
 pub fn programs(tool: &str) -> Vec<String> {
+    let start: String = format!("{tool}_").chars().take(NAME).collect();
     ProgInfoIter::default()
         .map(|program| program.name.to_string_lossy().into_owned())
-        .filter(|name| name.starts_with(tool))
+        .filter(|name| name.starts_with(&start))
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! A folder for a test's files.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
 /// A folder of its own, gone at the end.
@@ -14,7 +15,9 @@ impl Scratch {
     /// It cannot be made.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("corescope-{name}-{}", process::id()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("corescope-{name}-{}-{number}", process::id()));
         fs::create_dir_all(&path).expect("a temporary folder");
         Self(path)
     }

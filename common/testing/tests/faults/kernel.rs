@@ -1,0 +1,99 @@
+//! Kernels and users that do not let a tool do its work.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use corescope_testing::tool::binary;
+use corescope_testing::{Scratch, process};
+
+use crate::each_tool;
+use crate::run::{Ended, Run, refuses};
+
+const BTF: &str = "/sys/kernel/btf/vmlinux";
+/// The user `nobody`.
+const NOBODY: u32 = 65534;
+
+#[test]
+fn not_root() {
+    each_tool(|name| {
+        // Where the binary itself lies may be closed to others.
+        let scratch = Scratch::new("not-root");
+        let copy = scratch.join(name);
+        fs::copy(binary(name), &copy).expect("a readable binary");
+        let mut command = Command::new(&copy);
+        let output = command.uid(NOBODY).gid(NOBODY).stdin(Stdio::null()).output().expect("the tool starts");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let ended = Ended { name: name.into(), status: output.status, stdout: output.stdout, stderr };
+        ended.refused("run it as root, or with CAP_BPF and CAP_PERFMON");
+    });
+}
+
+#[test]
+fn no_btf() {
+    let scratch = Scratch::new("no-btf");
+    each_tool(|name| {
+        refuses(name, "CONFIG_DEBUG_INFO_BTF", |command| {
+            process::mount_over(command, scratch.path(), Path::new("/sys/kernel/btf"));
+        });
+    });
+}
+
+#[test]
+fn corrupt_btf() {
+    let scratch = Scratch::new("corrupt-btf");
+    let real = fs::read(BTF).expect("a kernel with BTF");
+    let mut garbled = real.clone();
+    for byte in garbled[64..].iter_mut().step_by(5) {
+        *byte ^= 0x5a;
+    }
+    for (file, bytes) in [("garbage", &b"no types"[..]), ("cut", &real[..real.len() / 2]), ("garbled", &garbled[..])] {
+        let path = scratch.join(file);
+        fs::write(&path, bytes).expect("a writable folder");
+        each_tool(|name| {
+            refuses(name, "", |command| process::mount_over(command, &path, Path::new(BTF)));
+            refuses(name, "--btf", |command| _ = command.arg("--btf").arg(&path));
+        });
+    }
+}
+
+#[test]
+fn foreign_btf() {
+    let scratch = Scratch::new("foreign-btf");
+    let mut foreign = fs::read(BTF).expect("a kernel with BTF");
+    let last = foreign.len() - 2;
+    foreign[last] ^= 1;
+    let path = scratch.join("foreign");
+    fs::write(&path, foreign).expect("a writable folder");
+    each_tool(|name| {
+        refuses(name, "another kernel", |command| _ = command.arg("--btf").arg(&path));
+        // The kernel's own types are those of the kernel, whichever way they come.
+        Run::attached(name, &["--btf", BTF]).stop().well();
+    });
+}
+
+/// A kernel of which the types name no hook that tools use. Classic tracepoints are in no types.
+#[test]
+fn missing_hook() {
+    let scratch = Scratch::new("missing-hook");
+    let mut types = fs::read(BTF).expect("a kernel with BTF");
+    for hook in [&b"btf_trace_"[..], b"bpf_iter_"] {
+        let places: Vec<usize> =
+            types.windows(hook.len()).enumerate().filter(|(_, window)| *window == hook).map(|(at, _)| at).collect();
+        assert!(!places.is_empty());
+        for at in places {
+            types[at] = b'X';
+        }
+    }
+    let path = scratch.join("types");
+    fs::write(&path, types).expect("a writable folder");
+    each_tool(|name| {
+        let mut run = Run::start(name, |command| process::mount_over(command, &path, Path::new(BTF)));
+        if run.attaches() {
+            run.stop().well();
+        } else {
+            run.end().refused("this kernel has no ");
+        }
+    });
+}

@@ -1,0 +1,58 @@
+//! The faults that every tool meets. No tool has code for these tests, and they name no tool.
+
+mod arguments;
+mod kernel;
+mod losses;
+mod output;
+mod run;
+mod signals;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use corescope_testing::kernels::working;
+use corescope_testing::loaded::assert_nothing_left;
+use corescope_testing::tool::{binary, turn};
+
+/// How many tools are tried at the same time: much of a test is waiting.
+const SIDE_BY_SIDE: usize = 4;
+
+/// Checks each tool that works on this kernel, and that nothing of it stays loaded.
+fn each_tool(check: impl Fn(&str) + Sync) {
+    let _turn = turn();
+    let (left, failed) = (Mutex::new(working().iter()), Mutex::new(Vec::new()));
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let worker = || {
+        while let Some(name) = next() {
+            let checked = catch_unwind(AssertUnwindSafe(|| {
+                check(name);
+                assert_nothing_left(name);
+            }));
+            if checked.is_err() {
+                failed.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE {
+            scope.spawn(worker);
+        }
+    });
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    assert!(failed.is_empty(), "it failed for {failed:?}");
+}
+
+/// Whether a tool prints a row per event. Rows of tools that print at intervals stand for many events: their own tests
+/// know how many.
+fn is_stream(name: &str) -> bool {
+    let help = help(name);
+    help.contains("--buffer") && !help.contains("[INTERVAL]")
+}
+
+fn help(name: &str) -> String {
+    let output = Command::new(binary(name)).arg("--help").output().expect("the tool starts");
+    assert!(output.status.success(), "{name} --help");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}

@@ -1,0 +1,123 @@
+//! A tool that may end in any way, its outputs in files.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use corescope_testing::Scratch;
+use corescope_testing::tool::{DEADLINE, binary, send, wait};
+
+/// A tool that runs.
+pub(crate) struct Run {
+    pub(crate) name: String,
+    pub(crate) child: Child,
+    scratch: Scratch,
+}
+
+/// How a tool ended.
+pub(crate) struct Ended {
+    pub(crate) name: String,
+    pub(crate) status: ExitStatus,
+    /// Empty where it did not go to the file.
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    pub(crate) fn start(name: &str, change: impl FnOnce(&mut Command)) -> Self {
+        let scratch = Scratch::new(&format!("fault-{name}"));
+        let file = |name| File::create(scratch.join(name)).expect("a writable folder");
+        let mut command = Command::new(binary(name));
+        command.arg("--verbose").stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
+        change(&mut command);
+        let child = command.spawn().expect("the tool starts");
+        Self { name: name.into(), child, scratch }
+    }
+
+    /// With these arguments, and attached.
+    pub(crate) fn attached(name: &str, arguments: &[&str]) -> Self {
+        let mut run = Self::start(name, |command| _ = command.args(arguments));
+        run.must_attach();
+        run
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.scratch.join(name)
+    }
+
+    pub(crate) fn messages(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.file("stderr")).expect("the tool's messages")).into_owned()
+    }
+
+    /// Waits until it is attached, which is true, or has ended.
+    pub(crate) fn attaches(&mut self) -> bool {
+        let start = Instant::now();
+        while start.elapsed() < DEADLINE {
+            if self.messages().contains(": attached ") {
+                return true;
+            }
+            if self.child.try_wait().expect("a child").is_some() {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        panic!("{} hangs: {}", self.name, self.messages());
+    }
+
+    pub(crate) fn must_attach(&mut self) {
+        assert!(self.attaches(), "{}: {}", self.name, self.messages());
+    }
+
+    pub(crate) fn signal(&self, signal: i32) {
+        send(self.child.id(), signal);
+    }
+
+    /// Waits for its end, which must be without a panic.
+    pub(crate) fn end(mut self) -> Ended {
+        let status = wait(&mut self.child).unwrap_or_else(|| panic!("{} does not end: {}", self.name, self.messages()));
+        let stderr = self.messages();
+        assert!(!stderr.contains("panicked") && !stderr.contains("backtrace"), "{}: {stderr}", self.name);
+        let stdout = fs::read(self.file("stdout")).expect("the tool's output");
+        Ended { name: self.name.clone(), status, stdout, stderr }
+    }
+
+    /// Ends it with SIGTERM.
+    pub(crate) fn stop(self) -> Ended {
+        self.signal(libc::SIGTERM);
+        self.end()
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// The sentences of the tool itself, libbpf's and the news of --verbose left out.
+    pub(crate) fn sentences(&self) -> Vec<&str> {
+        let lead = format!("{}: ", self.name);
+        let own = |line: &&str| line.starts_with(&lead) && !line.contains(": attached ");
+        self.stderr.lines().filter(own).collect()
+    }
+
+    pub(crate) fn well(&self) {
+        assert_eq!(self.status.code(), Some(0), "{} ended with {}: {}", self.name, self.status, self.stderr);
+    }
+
+    /// It ended with 1 and one sentence, in which `words` occur.
+    pub(crate) fn refused(&self, words: &str) {
+        assert_eq!(self.status.code(), Some(1), "{} ended with {}: {}", self.name, self.status, self.stderr);
+        let sentences = self.sentences();
+        assert!(sentences.len() == 1 && sentences[0].contains(words), "{}: {}", self.name, self.stderr);
+    }
+}
+
+/// A tool that is started like this says why it cannot work.
+pub(crate) fn refuses(name: &str, words: &str, change: impl FnOnce(&mut Command)) {
+    Run::start(name, change).end().refused(words);
+}
