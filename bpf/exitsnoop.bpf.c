@@ -38,11 +38,17 @@ const volatile bool per_thread;
 const volatile bool only_failed;
 const volatile bool with_args;
 
-/* Up to 6.15: first threads of processes that have their row, as long as another thread may come and see the same. */
+/* A process, by its first thread. The time tells it from a later one at the same address, should a deletion fail. */
+struct exitsnoop_process {
+	__u64 address;
+	__u64 started_ns;
+};
+
+/* Up to 6.15: processes that have their row, as long as another of their threads may come and see the same. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
-	__type(key, __u64);
+	__type(key, struct exitsnoop_process);
 	__type(value, __u8);
 } ended SEC(".maps");
 
@@ -55,27 +61,28 @@ static __always_inline bool is_last(struct task_struct *task, unsigned long long
 /* Whether the process has no row yet, where several threads may be the last. */
 static __always_inline bool is_first_to_tell(struct task_struct *task)
 {
-	__u64 leader = (__u64)task->group_leader;
+	struct task_struct *leader = task->group_leader;
+	struct exitsnoop_process process = {(__u64)leader, leader->start_boottime};
 	__u8 value = 0;
 	int error;
 
 	/* The others were here before, for they are gone already. */
 	if (task->signal->nr_threads == 1)
-		return !bpf_map_lookup_elem(&ended, &leader);
+		return !bpf_map_lookup_elem(&ended, &process);
 	/* An int up to 6.3: the kernel's own function is called, and leaves the upper half open (d7ba4cc900bf). */
-	error = bpf_map_update_elem(&ended, &leader, &value, BPF_NOEXIST);
+	error = bpf_map_update_elem(&ended, &process, &value, BPF_NOEXIST);
 	/* Where the map is full, rather two rows than none. */
 	return error != -EEXIST;
 }
 
-/* The kernel frees the first thread after all others: its address stands for no other process before. */
+/* The kernel frees the first thread after all others. */
 SEC("tp_btf/sched_process_free")
 int BPF_PROG(exitsnoop_free, struct task_struct *task)
 {
-	__u64 leader = (__u64)task;
+	struct exitsnoop_process process = {(__u64)task, task->start_boottime};
 
-	if (bpf_map_lookup_elem(&ended, &leader))
-		bpf_map_delete_elem(&ended, &leader);
+	if (bpf_map_lookup_elem(&ended, &process))
+		bpf_map_delete_elem(&ended, &process);
 	return 0;
 }
 
