@@ -44,13 +44,11 @@ impl Named {
     pub fn begin_at(&mut self, function: &str) {
         const TRACING: usize = 10;
         let named = |frame: &Frame| frame.symbol.as_deref() == Some(function);
-        let trampoline =
-            |frame: &Frame| frame.symbol.as_ref().is_some_and(|symbol| symbol.starts_with("bpf_trampoline_"));
-        let mut top = self.frames.iter().take(TRACING);
-        let start = top.clone().position(named).or_else(|| top.position(trampoline).map(|index| index + 1));
-        if let Some(start) = start {
-            self.frames.drain(..start);
-        }
+        // bpf_prog_..., bpf_trampoline_...; the kernel may hide these names.
+        let other = |frame: &Frame| frame.symbol.as_ref().is_some_and(|symbol| !symbol.starts_with("bpf_"));
+        let top = &self.frames[..self.frames.len().min(TRACING)];
+        let start = top.iter().position(named).or_else(|| top.iter().position(other));
+        self.frames.drain(..start.unwrap_or(0));
     }
 }
 
@@ -338,9 +336,12 @@ mod tests {
         assert_eq!(named.frames, ["__schedule", "schedule"].map(frame));
         named.begin_at("missing");
         assert_eq!(named.frames.len(), 2);
-        let frames = ["bpf_prog_1_exit", "bpf_trampoline_2", "caller"].map(frame).to_vec();
+        let frames = vec![frame("bpf_prog_1_exit"), Frame::unknown(1), frame("bpf_trampoline_2"), frame("caller")];
         let mut named = Named { space: Space::Kernel, lost: false, frames };
         named.begin_at("function");
         assert_eq!(named.frames, ["caller"].map(frame));
+        named.frames = vec![Frame::unknown(1)];
+        named.begin_at("function");
+        assert_eq!(named.frames, [Frame::unknown(1)]);
     }
 }

@@ -36,11 +36,23 @@ macro_rules! system_call {
 
 system_call!(corescope_sleep_caller, corescope_sleep);
 system_call!(corescope_futex_caller, corescope_futex);
+system_call!(corescope_call_caller, corescope_call);
 
 /// The functions of [`sleep`] on the user stack, the innermost first.
 pub const SLEEP: [&str; 2] = ["corescope_sleep", "corescope_sleep_caller"];
 /// Those of [`wait_on_futex`].
 pub const FUTEX: [&str; 2] = ["corescope_futex", "corescope_futex_caller"];
+
+/// Those of [`call`].
+pub const CALL: [&str; 2] = ["corescope_call", "corescope_call_caller"];
+
+/// Makes a system call; gives what the kernel answers, an error as a negative number.
+///
+/// # Safety
+/// As that of the system call: pointers among the arguments must be what it wants.
+pub unsafe fn call(number: i64, [a, b, c, d]: [usize; 4]) -> i64 {
+    corescope_call_caller(number, a, b, c, d)
+}
 
 fn timespec(duration: Duration) -> libc::timespec {
     libc::timespec { tv_sec: duration.as_secs().try_into().unwrap_or(0), tv_nsec: duration.subsec_nanos().into() }

@@ -1,0 +1,198 @@
+#![doc = include_str!("../manual.md")]
+
+mod names;
+
+use std::mem::MaybeUninit;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use bpf::CapableSkelBuilder;
+use bpf::types::capable_event as Event;
+use clap::{Parser, ValueEnum};
+use corescope::filter::PinnedMaps;
+use corescope::kernel::{Types, has_kprobes, permits_fentry};
+use corescope::manual::Manual;
+use corescope::stream::{event, stream_batches};
+use corescope::{Buffer, Column, Common, Filter, Output, Setup, Table, Value, cli, column, object};
+use corescope_symbols::{Batch, Frames, Symbols, event_stacks, print};
+
+corescope::skeleton!();
+
+const MANUAL: Manual = Manual {
+    text: include_str!("../manual.md"),
+    fields: || [column::fields(COLUMNS), corescope_symbols::batch::FIELDS.to_vec()].concat(),
+};
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Args {
+    /// Include checks that are not for the audit log
+    #[arg(short = 'v', long)]
+    non_audit: bool,
+    /// Trace this process only
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
+    pid: Option<u32>,
+    /// Show the kernel stack of each check
+    #[arg(short = 'K', long)]
+    kernel_stack: bool,
+    /// Show the user stack of each check
+    #[arg(short = 'U', long)]
+    user_stack: bool,
+    /// Show the thread id, and whether the check is for setting ids
+    #[arg(short = 'x', long)]
+    extra: bool,
+    /// Print what a process (or a cgroup) has been seen to do only once
+    #[arg(short, long, value_name = "WHOSE")]
+    unique: Option<Option<Unique>>,
+    /// The same as --cgroup
+    #[arg(short, value_name = "PATH", conflicts_with = "cgroup")]
+    cgroup_path: Option<PathBuf>,
+    /// Use this hook, and not the first of these that the kernel has
+    #[arg(long, value_enum)]
+    hook: Option<Hook>,
+    #[command(flatten)]
+    frames: Frames,
+    /// Accepted and not needed: each event brings its stacks along
+    #[arg(long, value_name = "COUNT")]
+    stack_storage_size: Option<u32>,
+    #[command(flatten)]
+    maps: PinnedMaps,
+    #[command(flatten)]
+    buffer: Buffer,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// `enum capable_unique` of bpf/capable.bpf.c.
+#[derive(Clone, Copy, ValueEnum)]
+enum Unique {
+    Off,
+    Pid,
+    Cgroup,
+}
+
+/// Where the kernel is asked.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Hook {
+    /// The exit of the kernel's function cap_capable()
+    Fexit,
+    /// The tracepoint capability:cap_capable, which says nothing about the audit log
+    Tracepoint,
+    /// Entry and return of cap_capable() by kprobes
+    Kprobe,
+}
+
+/// The options of a check, include/linux/security.h, and that they are not known, bpf/capable.bpf.c.
+const NO_AUDIT: u32 = 2;
+const SETS_ID: u32 = 4;
+const UNKNOWN: u32 = 1 << 31;
+
+const COLUMNS: &[Column<Event>] = corescope::columns![Event;
+    "TIME", left 8, "time", "When it was checked" => |event| Value::Time(event.time_ns),
+    "UID", left 6, "uid", "Real user id" => |event| event.uid.into(),
+    "PID", left 7, "pid", "Process id" => |event| event.pid.into(),
+    "TID", left 7, "tid", "Thread id" => |event| event.tid.into(),
+    "COMM", left 16, "comm", "Name of the thread" => |event| Value::c_string(&event.comm),
+    "CAP", left 4, "cap", "Number of the capability" => |event| event.capability.into(),
+    "NAME", left 20, "name", "Its name; CAP_ and the number, where it is newer than this tool" =>
+        |event| names::name(event.capability).into_owned().into(),
+    "AUDIT", left 6, "audit", "Whether the check is for the audit log" => |event| option(event, NO_AUDIT, false),
+    "VERDICT", left 7, "verdict", "Whether the task has the capability: allow or deny" =>
+        |event| if event.ret == 0 { "allow" } else { "deny" }.into(),
+    "INSETID", left 7, "insetid", "Whether the check is for a system call that sets user or group ids" =>
+        |event| option(event, SETS_ID, true),
+    "", left 0, "user_ns", "Inode number of the user namespace in which the capability is needed" =>
+        |event| event.user_ns.into(),
+];
+
+/// Whether the option is as `wanted`; the tracepoint does not tell.
+fn option(event: &Event, option: u32, wanted: bool) -> Value<'static> {
+    if event.options & UNKNOWN != 0 { Value::Missing } else { (wanted == (event.options & option != 0)).into() }
+}
+
+fn main() -> ExitCode {
+    cli::main(&MANUAL, run)
+}
+
+fn run(mut args: Args) -> Result<()> {
+    args.common.cgroup = args.common.cgroup.or(args.cgroup_path.take());
+    let filter = Filter::new(&args.common).pid(args.pid).maps(&args.maps);
+    let mut object = MaybeUninit::uninit();
+    let mut hook = Hook::Fexit;
+    let skel = corescope::load(CapableSkelBuilder::default(), &mut object, &args.common, |object| {
+        filter.apply(object)?;
+        let bytes = args.frames.apply(object, size_of::<Event>(), args.kernel_stack, args.user_stack)?;
+        args.buffer.apply(object, bytes)?;
+        hook = choose(&args)?;
+        configure(&args, hook, bytes, object)
+    })?;
+    let mut out = Output::new(args.common.json);
+    let table = Table::new(COLUMNS).show("TID", args.extra).show("INSETID", args.extra);
+    let look = print::Look { addresses: args.common.verbose, offsets: true };
+    let mut batch = Batch::new(Symbols::new(args.frames.source_lines));
+    let links = corescope::attach(&skel, &args.common)?;
+    if hook == Hook::Tracepoint && !args.non_audit {
+        out.announce("AUDIT is not known by this kernel's tracepoint: all checks are shown.");
+    }
+    table.header(&mut out);
+    stream_batches(&skel, links, out, |record, out| {
+        let due = record.is_none_or(|record| {
+            let (event, rest) = event::<Event>(record);
+            let stacks = event_stacks(event.stacks.kernel_bytes, event.stacks.user_bytes, rest);
+            batch.push(*event, event.pid, stacks)
+        });
+        for (event, mut kernel, user) in due.then(|| batch.take()).into_iter().flatten() {
+            kernel.begin_at("cap_capable");
+            table.row_and(out, &event, |object| print::both_as_json(object, &kernel, &user));
+            if !out.is_json() {
+                print::both_as_text(out, &kernel, &user, false, look);
+            }
+            out.flush_if_full();
+        }
+    })
+}
+
+/// The cheapest hook that tells everything, or what is left of them.
+fn choose(args: &Args) -> Result<Hook> {
+    match args.hook {
+        Some(Hook::Kprobe) if !has_kprobes() => bail!("this kernel has no kprobes"),
+        Some(hook) => Ok(hook),
+        None if permits_fentry() => Ok(Hook::Fexit),
+        None if Types::read(args.common.btf.as_deref())?.has_type("btf_trace_cap_capable") => Ok(Hook::Tracepoint),
+        None if has_kprobes() => Ok(Hook::Kprobe),
+        None => {
+            bail!(
+                "this kernel has no tracepoint capability:cap_capable (Linux 6.14), and permits neither fexit nor kprobes"
+            )
+        }
+    }
+}
+
+/// Sets the constants and sizes the maps for events of so many `bytes`.
+fn configure(args: &Args, hook: Hook, bytes: u64, object: &mut Setup<'_>) -> Result<()> {
+    object::set_autoload(object, "capable_exit", hook == Hook::Fexit);
+    object::set_autoload(object, "capable_check", hook == Hook::Tracepoint);
+    object::set_autoload(object, "capable_enter", hook == Hook::Kprobe);
+    object::set_autoload(object, "capable_return", hook == Hook::Kprobe);
+    // BCC's --unique goes by cgroup where a map of them is given.
+    let unique = match args.unique {
+        Some(None) if args.maps.cgroupmap.is_some() => Unique::Cgroup,
+        Some(None) => Unique::Pid,
+        Some(Some(unique)) => unique,
+        None => Unique::Off,
+    };
+    for mut map in object.maps_mut() {
+        match map.name().to_str() {
+            Some("seen") => map.set_autocreate(!matches!(unique, Unique::Off))?,
+            Some("begun") => {
+                map.set_autocreate(hook == Hook::Kprobe)?;
+                map.set_value_size(u32::try_from(bytes)?)?;
+            }
+            _ => {}
+        }
+    }
+    object::set(object, "own_pid", std::process::id())?;
+    object::set(object, "unique_by", unique as u32)?;
+    object::set(object, "audited_only", u8::from(!args.non_audit))
+}
