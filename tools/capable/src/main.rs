@@ -1,5 +1,6 @@
 #![doc = include_str!("../manual.md")]
 
+mod check;
 mod names;
 
 use std::mem::MaybeUninit;
@@ -8,13 +9,13 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use bpf::CapableSkelBuilder;
-use bpf::types::capable_event as Event;
+use check::{COLUMNS, Check};
 use clap::{Parser, ValueEnum};
 use corescope::filter::PinnedMaps;
 use corescope::kernel::{Types, has_kprobes, permits_fentry};
 use corescope::manual::Manual;
 use corescope::stream::{event, stream_batches};
-use corescope::{Buffer, Column, Common, Filter, Output, Setup, Table, Value, cli, column, object};
+use corescope::{Buffer, Common, Filter, Output, Setup, Table, cli, column, object};
 use corescope_symbols::{Batch, Frames, Symbols, event_stacks, print};
 
 corescope::skeleton!();
@@ -83,34 +84,6 @@ enum Hook {
     Kprobe,
 }
 
-/// The options of a check, include/linux/security.h, and that they are not known, bpf/capable.bpf.c.
-const NO_AUDIT: u32 = 2;
-const SETS_ID: u32 = 4;
-const UNKNOWN: u32 = 1 << 31;
-
-const COLUMNS: &[Column<Event>] = corescope::columns![Event;
-    "TIME", left 8, "time", "When it was checked" => |event| Value::Time(event.time_ns),
-    "UID", left 6, "uid", "Real user id" => |event| event.uid.into(),
-    "PID", left 7, "pid", "Process id" => |event| event.pid.into(),
-    "TID", left 7, "tid", "Thread id" => |event| event.tid.into(),
-    "COMM", left 16, "comm", "Name of the thread" => |event| Value::c_string(&event.comm),
-    "CAP", left 4, "cap", "Number of the capability" => |event| event.capability.into(),
-    "NAME", left 20, "name", "Its name; CAP_ and the number, where it is newer than this tool" =>
-        |event| names::name(event.capability).into_owned().into(),
-    "AUDIT", left 6, "audit", "Whether the check is for the audit log" => |event| option(event, NO_AUDIT, false),
-    "VERDICT", left 7, "verdict", "Whether the task has the capability: allow or deny" =>
-        |event| if event.ret == 0 { "allow" } else { "deny" }.into(),
-    "INSETID", left 7, "insetid", "Whether the check is for a system call that sets user or group ids" =>
-        |event| option(event, SETS_ID, true),
-    "", left 0, "user_ns", "Inode number of the user namespace in which the capability is needed" =>
-        |event| event.user_ns.into(),
-];
-
-/// Whether the option is as `wanted`; the tracepoint does not tell.
-fn option(event: &Event, option: u32, wanted: bool) -> Value<'static> {
-    if event.options & UNKNOWN != 0 { Value::Missing } else { (wanted == (event.options & option != 0)).into() }
-}
-
 fn main() -> ExitCode {
     cli::main(&MANUAL, run)
 }
@@ -122,7 +95,7 @@ fn run(mut args: Args) -> Result<()> {
     let mut hook = Hook::Fexit;
     let skel = corescope::load(CapableSkelBuilder::default(), &mut object, &args.common, |object| {
         filter.apply(object)?;
-        let bytes = args.frames.apply(object, size_of::<Event>(), args.kernel_stack, args.user_stack)?;
+        let bytes = args.frames.apply(object, size_of::<Check>(), args.kernel_stack, args.user_stack)?;
         args.buffer.apply(object, bytes)?;
         hook = choose(&args)?;
         configure(&args, hook, bytes, object)
@@ -138,7 +111,7 @@ fn run(mut args: Args) -> Result<()> {
     table.header(&mut out);
     stream_batches(&skel, links, out, |record, out| {
         let due = record.is_none_or(|record| {
-            let (event, rest) = event::<Event>(record);
+            let (event, rest) = event::<Check>(record);
             let stacks = event_stacks(event.stacks.kernel_bytes, event.stacks.user_bytes, rest);
             batch.push(*event, event.pid, stacks)
         });
@@ -161,11 +134,7 @@ fn choose(args: &Args) -> Result<Hook> {
         None if permits_fentry() => Ok(Hook::Fexit),
         None if Types::read(args.common.btf.as_deref())?.has_type("btf_trace_cap_capable") => Ok(Hook::Tracepoint),
         None if has_kprobes() => Ok(Hook::Kprobe),
-        None => {
-            bail!(
-                "this kernel has no tracepoint capability:cap_capable (Linux 6.14), and permits neither fexit nor kprobes"
-            )
-        }
+        None => bail!("this kernel has no tracepoint capability:cap_capable, and permits neither fexit nor kprobes"),
     }
 }
 
