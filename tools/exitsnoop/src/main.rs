@@ -38,8 +38,8 @@ struct Args {
     /// Leave out what exited with 0
     #[arg(short = 'x', long)]
     failed: bool,
-    /// Print a line for each thread instead of each process
-    #[arg(short = 'T', long, visible_alias = "threaded")]
+    /// Print a line for each thread instead of each process; also --threaded
+    #[arg(short = 'T', long, alias = "threaded")]
     per_thread: bool,
     /// Show the arguments (Linux 6.16 and newer)
     #[arg(long)]
