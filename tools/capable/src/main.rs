@@ -45,6 +45,7 @@ struct Args {
     extra: bool,
     /// Print what a process (or a cgroup) has been seen to do only once
     #[arg(short, long, value_name = "WHOSE")]
+    #[allow(clippy::option_option, reason = "clap's way of a value that may be left out")]
     unique: Option<Option<Unique>>,
     /// The same as --cgroup
     #[arg(short, value_name = "PATH", conflicts_with = "cgroup")]
