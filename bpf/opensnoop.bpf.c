@@ -4,6 +4,7 @@
 #include "events.bpf.h"
 #include "filter.bpf.h"
 #include "path.bpf.h"
+#include "string.bpf.h"
 #include "syscall.bpf.h"
 
 /* fcntl.h, the same for all architectures but alpha, parisc and sparc. */
@@ -103,17 +104,9 @@ static __always_inline __u64 fill_path(struct opensnoop_event *event, const char
 {
 	const struct path *from = NULL;
 	__u64 path_len = 0, names_len = 0;
-	long length;
 
 	if (event->call != OPENSNOOP_BY_HANDLE) {
-		length = bpf_probe_read_user_str(event->data, PATH_BYTES, path);
-		if (length == 0) {
-			/* Some kernels give 0 for an empty string, and write nothing (up to 5.15 at least). */
-			event->data[0] = 0;
-			length = 1;
-		}
-		if (length > 0 && length <= PATH_BYTES)
-			path_len = length;
+		path_len = user_string(event->data, PATH_BYTES, path);
 		if (full_path && path_len && event->data[0] != '/')
 			from = event->dirfd == OPEN_AT_CWD ? path_of_cwd() : path_of_fd(event->dirfd);
 	} else if (event->ret >= 0) {
@@ -123,8 +116,7 @@ static __always_inline __u64 fill_path(struct opensnoop_event *event, const char
 		names_len = path_names(event->data + path_len, from, &event->names_end);
 	event->path_len = path_len;
 	event->names_len = names_len;
-	path_len += names_len;
-	return path_len <= PATH_BYTES + PATH_NAMES_ROOM ? path_len : 0;
+	return bounded(path_len + names_len, PATH_BYTES + PATH_NAMES_ROOM);
 }
 
 SEC("tp_btf/sys_exit")

@@ -9,11 +9,11 @@ use crate::bpf::types::{opensnoop_call as Call, opensnoop_event as Event};
 
 /// Every system call that opens a file by a name or handle, and how the kernel side reads its arguments.
 pub(crate) const CALLS: &[(&str, u8)] = &[
-    ("open", Call::OPENSNOOP_OPEN.0 as u8),
-    ("creat", Call::OPENSNOOP_CREAT.0 as u8),
-    ("openat", Call::OPENSNOOP_OPENAT.0 as u8),
-    ("openat2", Call::OPENSNOOP_OPENAT2.0 as u8),
-    ("open_by_handle_at", Call::OPENSNOOP_BY_HANDLE.0 as u8),
+    ("open", Call::OPENSNOOP_OPEN.0.to_le_bytes()[0]),
+    ("creat", Call::OPENSNOOP_CREAT.0.to_le_bytes()[0]),
+    ("openat", Call::OPENSNOOP_OPENAT.0.to_le_bytes()[0]),
+    ("openat2", Call::OPENSNOOP_OPENAT2.0.to_le_bytes()[0]),
+    ("open_by_handle_at", Call::OPENSNOOP_BY_HANDLE.0.to_le_bytes()[0]),
 ];
 
 /// `O_ACCMODE` of open(2), and the three modes.

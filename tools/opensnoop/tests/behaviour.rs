@@ -37,7 +37,7 @@ fn missing(times: usize) {
 /// The one row of a path.
 fn row<'a>(seen: &'a Seen, path: &OsStr) -> &'a Value {
     let rows = seen.rows_with("path", json!(path.to_str().expect("text")));
-    assert_eq!(rows.len(), 1, "{path:?}: {rows:?} {}", seen.messages);
+    assert_eq!(rows.len(), 1, "{}: {rows:?} {}", path.display(), seen.messages);
     rows[0]
 }
 
@@ -288,10 +288,8 @@ fn a_command_and_what_it_starts() {
     assert!(seen.rows_with("path", MISSING).is_empty(), "this process is not the command");
     let ours = seen.rows_with("path", "/corescope/started");
     assert_eq!(ours.len(), OPENS, "{}", seen.messages);
-    assert!(
-        seen.rows().all(|row| row["comm"] != "opensnoop"),
-        "before the command is executed there is nothing to see"
-    );
+    let before = seen.rows_with("comm", "opensnoop");
+    assert!(before.is_empty(), "until the command is executed there is nothing to see: {before:?}");
 }
 
 #[test]
@@ -328,7 +326,7 @@ fn at_full_speed_rows_and_losses_are_what_was_made() {
     // Others lose events as well, when these fill the buffer.
     let known = rows as u64 + seen.lost();
     assert!(rows <= 2 * TIMES && known + seen.skipped() >= 2 * TIMES as u64, "{rows} rows: {}", seen.messages);
-    assert!(rows > TIMES / 10, "{rows} rows");
+    assert!(rows > 1000, "{rows} rows");
 }
 
 #[test]
