@@ -155,7 +155,7 @@ pub fn push_json(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) {
         Value::Signed(number) => json::number(out, number),
         Value::Fixed { raw, decimals: 0 } => json::number(out, raw),
         Value::Fixed { raw, decimals } => {
-            json::number(out, fixed(*raw, *decimals).trim_end_matches('0').trim_end_matches('.'))
+            json::number(out, fixed(*raw, *decimals).trim_end_matches('0').trim_end_matches('.'));
         }
         Value::Text(text) => json::text(out, text),
         Value::Escaped(text) => json::text(out, text.as_bytes()),
