@@ -67,14 +67,14 @@ pub(crate) const COLUMNS: &[Column<Call>] = corescope::columns![Call;
     "", left 0, "ret", "What the call returned: 0, or the error as a negative errno" => |call| call.event.ret.into(),
     "", left 0, "fd", "Descriptor that fstat or fstatfs was called with; null for other calls" =>
         |call| call.fd(&[FD]),
-    "", left 0, "dirfd", "Descriptor of the folder that newfstatat or statx was given, -100 for the current one; null for other calls" =>
+    "", left 0, "dirfd", "Folder that newfstatat or statx was given, -100 for the current one; null for other calls" =>
         |call| call.fd(&[AT, STATX]),
     "", left 0, "flags", "Flags of newfstatat or statx; null for other calls" => |call| call.flags(),
-    "PATH", left 0, "", "Path that was asked about; that of the open file where it was a descriptor; - where it is not known" =>
+    "PATH", left 0, "", "Path that was asked about, or that of the open file; - where it is not known" =>
         |call| call.shown(),
     "", left 0, "path", "Path as the caller gave it; null where there was none, or none that could be read" =>
         |call| text(call.path.strip_suffix(b"\0")),
-    "", left 0, "full_path", "With --full-path, and always for open files: path from the root of the process; null where it is not known" =>
+    "", left 0, "full_path", "Path from the root of the process, of others than open files with -F; or null" =>
         |call| text(call.full_path.as_deref()),
 ];
 

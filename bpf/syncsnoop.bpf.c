@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Calls that write back what the caches hold: who made them, for which file, and how long they took. The start is kept
+ * from the entry to the exit; all else is seen at the exit.
+ */
+#include "core.bpf.h"
+#include "events.bpf.h"
+#include "filter.bpf.h"
+#include "path.bpf.h"
+#include "syscall.bpf.h"
+
+/* Where a call's arguments are: the low bits of its action, the others are user space's number for its name. */
+enum syncsnoop_kind {
+	SYNCSNOOP_ALL = 1, /* none */
+	SYNCSNOOP_FD,      /* descriptor */
+	SYNCSNOOP_MEMORY,  /* address, length, flags */
+	SYNCSNOOP_RANGE,   /* descriptor, offset, length, flags */
+	SYNCSNOOP_RANGE2,  /* descriptor, flags, offset, length */
+	SYNCSNOOP_KINDS = 8,
+};
+
+struct syncsnoop_event {
+	__u64 time_ns;  /* CLOCK_BOOTTIME, when it returned */
+	__u64 start_ns; /* when it was called; 0 if that was before it was traced */
+	__u64 from;     /* address or offset */
+	__u64 bytes;
+	__u32 pid;
+	__u32 tid;
+	__s32 ret;
+	__s32 fd;
+	__u32 flags;
+	__u32 action;
+	__u32 names_len;
+	__u32 names_end;
+	__u8 comm[COMM_LEN];
+	__u8 data[];
+};
+EVENTS(syncsnoop_event, PATH_NAMES_ROOM);
+
+const volatile __u64 min_latency_ns;
+
+/* Calls that have not returned, by thread. */
+struct syncsnoop_start {
+	__u64 time_ns;
+	const struct path *path; /* of the descriptor: to be known again, and not to be followed */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct syncsnoop_start);
+} starts SEC(".maps");
+
+/* The open file of a call that has a descriptor. */
+static __always_inline const struct path *described_path(struct syscall *call)
+{
+	switch (call->action % SYNCSNOOP_KINDS) {
+	case SYNCSNOOP_FD:
+	case SYNCSNOOP_RANGE:
+	case SYNCSNOOP_RANGE2:
+		return path_of_fd(syscall_argument(call, 0));
+	}
+	return NULL;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(syncsnoop_enter, struct pt_regs *registers)
+{
+	struct syncsnoop_start start;
+	struct syscall call;
+	__u32 tid;
+
+	if (!syscall_wanted(&call, registers))
+		return 0;
+	tid = bpf_get_current_pid_tgid();
+	start.path = described_path(&call);
+	start.time_ns = bpf_ktime_get_boot_ns();
+	/* Where there is no room, the row says that its start is not known. */
+	bpf_map_update_elem(&starts, &tid, &start, BPF_ANY);
+	return 0;
+}
+
+static long note_file(struct task_struct *task, struct vm_area_struct *area, const struct path **path)
+{
+	struct file *file = area->vm_file;
+
+	*path = file ? __builtin_preserve_access_index(&file->f_path) : NULL;
+	return 0;
+}
+
+/* The file that is mapped at an address. Its memory stays readable as long as the program runs (RCU). */
+static __always_inline const struct path *mapped_path(__u64 address)
+{
+	const struct path *path = NULL;
+
+	bpf_find_vma(bpf_get_current_task_btf(), address, note_file, &path, 0);
+	return path;
+}
+
+/* A 64-bit argument: of 32-bit callers it is two. */
+static __always_inline __u64 wide_argument(struct syscall *call, const __u32 native, const __u32 low)
+{
+	if (call->compat)
+		return syscall_argument(call, low) | syscall_argument(call, low + 1) << 32;
+	return syscall_argument(call, native);
+}
+
+static __always_inline void fill_call(struct syncsnoop_event *event, struct syscall *call)
+{
+	event->action = call->action;
+	event->fd = syscall_argument(call, 0);
+	event->from = 0;
+	event->bytes = 0;
+	event->flags = 0;
+	switch (call->action % SYNCSNOOP_KINDS) {
+	case SYNCSNOOP_MEMORY:
+		event->from = syscall_argument(call, 0);
+		event->bytes = syscall_argument(call, 1);
+		event->flags = syscall_argument(call, 2);
+		break;
+	case SYNCSNOOP_RANGE:
+		event->from = wide_argument(call, 1, 1);
+		event->bytes = wide_argument(call, 2, 3);
+		event->flags = call->compat ? syscall_argument(call, 5) : syscall_argument(call, 3);
+		break;
+	case SYNCSNOOP_RANGE2:
+		event->flags = syscall_argument(call, 1);
+		event->from = wide_argument(call, 2, 2);
+		event->bytes = wide_argument(call, 3, 4);
+		break;
+	}
+}
+
+static __always_inline int ended(struct pt_regs *registers, long ret, const bool finds_areas)
+{
+	struct syncsnoop_start start = {}, *known;
+	struct syncsnoop_event *event;
+	struct event_place place;
+	const struct path *path;
+	struct syscall call;
+	__u64 used, now;
+	__u32 tid;
+
+	if (!syscall_wanted(&call, registers))
+		return 0;
+	tid = bpf_get_current_pid_tgid();
+	now = bpf_ktime_get_boot_ns();
+	path = described_path(&call);
+	known = bpf_map_lookup_elem(&starts, &tid);
+	if (known) {
+		start = *known;
+		bpf_map_delete_elem(&starts, &tid);
+		/* Another thread may have closed the file, and opened another one. */
+		if (start.path != path)
+			path = NULL;
+		if (now - start.time_ns < min_latency_ns)
+			return 0;
+	}
+	if (!filter_allows((void *)bpf_get_current_task()))
+		return 0;
+	if (finds_areas && call.action % SYNCSNOOP_KINDS == SYNCSNOOP_MEMORY)
+		path = mapped_path(syscall_argument(&call, 0));
+	event = event_begin(&place);
+	if (!event)
+		return 0;
+	event->time_ns = now;
+	event->start_ns = start.time_ns;
+	event->pid = bpf_get_current_pid_tgid() >> 32;
+	event->tid = tid;
+	event->ret = ret;
+	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	fill_call(event, &call);
+	used = path_names(event->data, path, &event->names_end);
+	/* For the verifier, that of 5.10 as well: in this register and no copy of it. */
+	barrier_var(used);
+	if (used > PATH_NAMES_ROOM)
+		used = 0;
+	event->names_len = used;
+	event_send(&place, event, sizeof(*event) + used);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(syncsnoop_exit, struct pt_regs *registers, long ret)
+{
+	return ended(registers, ret, true);
+}
+
+/* bpf_find_vma() came with 5.17 (7c7e3d31e785); before, the kernel does not even take a program that holds the call. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(syncsnoop_old, struct pt_regs *registers, long ret)
+{
+	return ended(registers, ret, false);
+}
