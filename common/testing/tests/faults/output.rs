@@ -20,6 +20,7 @@ fn full() -> File {
     File::options().write(true).open("/dev/full").expect("it")
 }
 
+/// Two copies at once, as a text and as JSON: they do not know of each other.
 #[test]
 fn closed_pipe() {
     each_tool(|name| {
