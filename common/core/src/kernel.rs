@@ -83,6 +83,16 @@ impl Types {
         function.iter().count().checked_sub(1)
     }
 
+    /// Whether a program at a tracepoint may be preempted: it is then skipped for all others that run on its CPU until it
+    /// goes on. A program of type `tracepoint/...` never is.
+    ///
+    /// SRCU protects tracepoints instead of a section that is not preempted, not yet in 6.18 but in 7.2. Up to 6.12 it was
+    /// there for the tracepoints of the idle loop only; the struct came with 6.13, when that was gone.
+    #[must_use]
+    pub fn preempts_tracepoints(&self) -> bool {
+        self.has_type("tracepoint_ext") && self.has_type("tracepoint_srcu_srcu_data")
+    }
+
     /// Whether a program that runs under a run queue's lock, as at `sched_switch`, may make storage for a task.
     ///
     /// Up to 6.3 that storage came from kmalloc, which may wake kswapd, and that needs the lock. Since 6.4 it comes from

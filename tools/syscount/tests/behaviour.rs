@@ -100,6 +100,28 @@ fn reads_and_writes_are_counted_exactly() {
 }
 
 #[test]
+fn threads_that_take_the_cpu_from_each_other() {
+    let me = std::process::id().to_string();
+    let tool = Tool::start("syscount", &["-L", "-p", &me, "--syscall", "pread64"]);
+    let threads: Vec<_> = (0..5)
+        .map(|_| {
+            thread::spawn(|| {
+                workload::pin(0);
+                for _ in 0..2 {
+                    read_and_write();
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().expect("its work done");
+    }
+    let seen = tool.stop();
+    assert_all(&seen, count(&seen, "pread64"), 10 * CALLS);
+    assert!(seen.skipped() < CALLS / 10, "{}", seen.messages);
+}
+
+#[test]
 fn one_process_and_no_other() {
     let me = std::process::id().to_string();
     let tool = Tool::start("syscount", &["-T", "1000", "-p", &me]);
