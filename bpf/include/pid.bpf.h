@@ -59,8 +59,8 @@ static __always_inline __s32 pid_number(struct pid *pid)
 #define PID_PROC_MAGIC 0x9fa0
 
 /*
- * The pid structure behind a pidfd of the current process. `sure`: the kernel took it for one; any anonymous file may be
- * one otherwise.
+ * The pid structure behind a pidfd of the current process. `sure`: the kernel took it for one; otherwise any anonymous
+ * file may look like one.
  */
 static __always_inline struct pid *pid_of_fd(__s32 fd, bool sure)
 {

@@ -107,6 +107,18 @@ impl Waiting {
         i32::try_from(self.0.id()).expect("a process id")
     }
 
+    /// Stops it with `SIGSTOP`, and waits until it has stopped.
+    ///
+    /// # Panics
+    /// It is gone.
+    pub fn stop(&self) {
+        assert_eq!(kill(self.pid(), libc::SIGSTOP), 0);
+        let stat = || fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("a process");
+        while !stat().contains(") T ") {
+            thread::yield_now();
+        }
+    }
+
     /// The name of its program.
     pub fn comm(&self) -> String {
         let comm = fs::read_to_string(format!("/proc/{}/comm", self.0.id())).expect("a process");
@@ -187,6 +199,19 @@ pub fn on_input(fd: BorrowedFd<'_>, signal: i32) {
         assert_eq!(libc::fcntl(fd.as_raw_fd(), F_SETSIG, signal), 0);
         assert_eq!(libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, libc::O_ASYNC | libc::O_NONBLOCK), 0);
     }
+}
+
+/// Makes this process the parent of what its children leave behind, or no longer.
+pub fn adopt_orphans(adopt: bool) {
+    assert_eq!(call!(libc::SYS_prctl, libc::PR_SET_CHILD_SUBREAPER, libc::c_ulong::from(adopt), 0, 0, 0), 0);
+}
+
+/// Waits for all children that have ended; gives how many there were.
+#[must_use]
+pub fn reap() -> usize {
+    // SAFETY: without a pointer to a status there is none to write.
+    let reap = || unsafe { libc::waitpid(-1, ptr::null_mut(), libc::WNOHANG) };
+    std::iter::repeat_with(reap).take_while(|pid| *pid > 0).count()
 }
 
 /// A pipe: the end to read from and the one to write to.

@@ -1,0 +1,200 @@
+//! A signal, as it is printed.
+
+use std::borrow::Cow;
+
+use corescope::{Column, Value, kill, signal_name};
+
+use crate::bpf::types::signal_event as Event;
+
+/// A signal, or a call that sends one, and whether names are shown.
+pub(crate) struct Signal {
+    pub(crate) event: Event,
+    pub(crate) names: bool,
+}
+
+pub(crate) const COLUMNS: &[Column<Signal>] = corescope::columns![Signal;
+    "TIME", left 8, "time", "When the signal was made, or the call returned" =>
+        |signal| Value::Time(signal.event.time_ns),
+    "PID", left 7, "", "Process that sent it, or caused it; 0: no process did" => |signal| signal.event.pid.into(),
+    "", left 0, "pid", "The same, or null" => |signal| signal.sender(signal.event.pid.into()),
+    "", left 0, "tid", "Its thread, or null" => |signal| signal.sender(signal.event.tid.into()),
+    "COMM", left 16, "", "Name of that thread; [kernel] where no process sent it" => |signal| match signal.event.pid {
+        0 => "[kernel]".into(),
+        _ => Value::c_string(&signal.event.comm),
+    },
+    "", left 0, "comm", "The same, or null" => |signal| signal.sender(Value::c_string(&signal.event.comm)),
+    "", left 0, "call", "With -k the system call, as in killsnoop(8); null otherwise" =>
+        |signal| kill::call(signal.event.call).map_or(Value::Missing, Value::from),
+    "SIG", left 9, "", "Signal, by name with -n" =>
+        |signal| kill::show_signal(signal.event.signal, signal.names).into(),
+    "", left 0, "signal", "Number of the signal" => |signal| signal.event.signal.into(),
+    "", left 0, "signal_name", "Its name without SIG, or null" =>
+        |signal| u32::try_from(signal.event.signal).ok().and_then(signal_name).map_or(Value::Missing, Value::from),
+    "TPID", left 7, "tpid", "Process that it is for; with -k as in killsnoop(8)" => |signal| signal.tpid(),
+    "", left 0, "ttid", "Thread that it is for, or null where it is for the process" =>
+        |signal| if signal.event.ttid == 0 { Value::Missing } else { signal.event.ttid.into() },
+    "TCOMM", left 16, "tcomm", "Name of the target, or null where there is none" =>
+        |signal| if signal.event.tcomm[0] == 0 { Value::Missing } else { Value::c_string(&signal.event.tcomm) },
+    "RESULT", left 9, "", "What became of it, by name with -n; with -k 0, or the error as a negative errno" =>
+        |signal| match signal.result_name() {
+            Some(name) if signal.names => name.into(),
+            _ => signal.event.result.into(),
+        },
+    "", left 0, "result", "The same as a number" => |signal| signal.event.result.into(),
+    "", left 0, "result_name", "delivered, ignored, pending, overflow or no_info, as RESULT is 0 to 4; null with -k" =>
+        |signal| signal.result_name().map_or(Value::Missing, Value::from),
+    "CODE", left 0, "", "Why it was made, as SI_USER, SI_TIMER or SEGV_MAPERR, see sigaction(2)" =>
+        |signal| signal.code(),
+    "", left 0, "code", "The same, or null where the code has no name" =>
+        |signal| signal.code_name().map_or(Value::Missing, Value::from),
+    "", left 0, "si_code", "Its number; null with -k" => |signal| match signal.event.call {
+        0 => signal.event.code.into(),
+        _ => Value::Missing,
+    },
+];
+
+/// `TRACE_SIGNAL_DELIVERED` and those that follow it.
+const RESULTS: [&str; 5] = ["delivered", "ignored", "pending", "overflow", "no_info"];
+
+/// What a code means for each signal, from -7 down to nothing.
+const ANY: [&str; 8] =
+    ["SI_USER", "SI_QUEUE", "SI_TIMER", "SI_MESGQ", "SI_ASYNCIO", "SI_SIGIO", "SI_TKILL", "SI_DETHREAD"];
+const ASYNCNL: i32 = -60;
+const KERNEL: i32 = 0x80;
+
+/// What codes from 1 on mean for one signal.
+const OWN: [(i32, &[&str]); 8] = [
+    (
+        libc::SIGILL,
+        &[
+            "ILL_ILLOPC",
+            "ILL_ILLOPN",
+            "ILL_ILLADR",
+            "ILL_ILLTRP",
+            "ILL_PRVOPC",
+            "ILL_PRVREG",
+            "ILL_COPROC",
+            "ILL_BADSTK",
+            "ILL_BADIADDR",
+        ],
+    ),
+    (
+        libc::SIGFPE,
+        &[
+            "FPE_INTDIV",
+            "FPE_INTOVF",
+            "FPE_FLTDIV",
+            "FPE_FLTOVF",
+            "FPE_FLTUND",
+            "FPE_FLTRES",
+            "FPE_FLTINV",
+            "FPE_FLTSUB",
+        ],
+    ),
+    (
+        libc::SIGSEGV,
+        &[
+            "SEGV_MAPERR",
+            "SEGV_ACCERR",
+            "SEGV_BNDERR",
+            "SEGV_PKUERR",
+            "SEGV_ACCADI",
+            "SEGV_ADIDERR",
+            "SEGV_ADIPERR",
+            "SEGV_MTEAERR",
+            "SEGV_MTESERR",
+            "SEGV_CPERR",
+        ],
+    ),
+    (libc::SIGBUS, &["BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR", "BUS_MCEERR_AR", "BUS_MCEERR_AO"]),
+    (libc::SIGTRAP, &["TRAP_BRKPT", "TRAP_TRACE", "TRAP_BRANCH", "TRAP_HWBKPT", "TRAP_UNK", "TRAP_PERF"]),
+    (libc::SIGCHLD, &["CLD_EXITED", "CLD_KILLED", "CLD_DUMPED", "CLD_TRAPPED", "CLD_STOPPED", "CLD_CONTINUED"]),
+    (libc::SIGIO, &["POLL_IN", "POLL_OUT", "POLL_MSG", "POLL_ERR", "POLL_PRI", "POLL_HUP"]),
+    (libc::SIGSYS, &["SYS_SECCOMP", "SYS_USER_DISPATCH"]),
+];
+
+impl Signal {
+    fn sender<'a>(&'a self, value: Value<'a>) -> Value<'a> {
+        if self.event.pid == 0 { Value::Missing } else { value }
+    }
+
+    fn tpid(&self) -> Value<'_> {
+        // A descriptor that is no pidfd stands for nobody.
+        if self.event.call == kill::BY_PIDFD && self.event.tpid == 0 {
+            return Value::Missing;
+        }
+        self.event.tpid.into()
+    }
+
+    fn result_name(&self) -> Option<&'static str> {
+        let result = usize::try_from(self.event.result).ok().filter(|_| self.event.call == 0)?;
+        RESULTS.get(result).copied()
+    }
+
+    fn code_name(&self) -> Option<&'static str> {
+        let (signal, code) = (self.event.signal, self.event.code);
+        match code {
+            _ if self.event.call != 0 => None,
+            KERNEL => Some("SI_KERNEL"),
+            ASYNCNL => Some("SI_ASYNCNL"),
+            ..=0 => ANY.get(usize::try_from(code.unsigned_abs()).ok()?).copied(),
+            _ => {
+                let (_, names) = OWN.iter().find(|(own, _)| *own == signal)?;
+                names.get(usize::try_from(code - 1).ok()?).copied()
+            }
+        }
+    }
+
+    fn code(&self) -> Value<'_> {
+        match self.code_name() {
+            Some(name) => name.into(),
+            None if self.event.call != 0 => Value::Missing,
+            None => Value::Text(Cow::Owned(self.event.code.to_string().into_bytes())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Event, Signal};
+    use corescope::Value;
+
+    fn code(signal: i32, code: i32) -> Option<&'static str> {
+        Signal { event: Event { signal, code, ..Event::default() }, names: false }.code_name()
+    }
+
+    #[test]
+    fn codes_are_those_of_the_c_library() {
+        let known = [
+            (libc::SIGTERM, libc::SI_USER, "SI_USER"),
+            (libc::SIGTERM, libc::SI_QUEUE, "SI_QUEUE"),
+            (libc::SIGTERM, libc::SI_TKILL, "SI_TKILL"),
+            (libc::SIGALRM, libc::SI_TIMER, "SI_TIMER"),
+            (libc::SIGKILL, libc::SI_KERNEL, "SI_KERNEL"),
+            (libc::SIGIO, libc::SI_ASYNCNL, "SI_ASYNCNL"),
+            (libc::SIGIO, libc::SI_SIGIO, "SI_SIGIO"),
+            (libc::SIGBUS, libc::BUS_ADRERR, "BUS_ADRERR"),
+            (libc::SIGCHLD, libc::CLD_EXITED, "CLD_EXITED"),
+            (libc::SIGCHLD, libc::CLD_CONTINUED, "CLD_CONTINUED"),
+            (libc::SIGTRAP, libc::TRAP_HWBKPT, "TRAP_HWBKPT"),
+            (libc::SIGSEGV, 1, "SEGV_MAPERR"),
+            (libc::SIGSEGV, 10, "SEGV_CPERR"),
+            (libc::SIGFPE, 1, "FPE_INTDIV"),
+        ];
+        for (signal, number, name) in known {
+            assert_eq!(code(signal, number), Some(name));
+        }
+        assert_eq!(code(libc::SIGTERM, 1), None);
+        assert_eq!(code(libc::SIGSEGV, 99), None);
+        assert_eq!(code(libc::SIGTERM, i32::MIN), None);
+    }
+
+    #[test]
+    fn results_of_signals_and_of_calls() {
+        let signal = |result, call| Signal { event: Event { result, call, ..Event::default() }, names: true };
+        assert_eq!(signal(1, 0).result_name(), Some("ignored"));
+        assert_eq!(signal(9, 0).result_name(), None);
+        assert_eq!(signal(0, 1).result_name(), None);
+        assert_eq!(signal(0, 1).code(), Value::Missing);
+    }
+}
