@@ -1,6 +1,7 @@
 //! syscount against system calls that are made a known number of times.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -39,6 +40,10 @@ impl Worker {
     fn work(self) {
         self.go.send(()).expect("a thread that waits");
         self.thread.join().expect("its work done");
+        // Who joins a thread is told before that is quite at its end.
+        while Path::new("/proc/self/task").join(self.tid.to_string()).exists() {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
