@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use corescope_testing::kernels::working;
 use corescope_testing::tool::binary;
 use corescope_testing::{Scratch, process};
 
@@ -17,12 +18,14 @@ const NOBODY: u32 = 65534;
 
 #[test]
 fn not_root() {
+    // Where the binary itself lies may be closed to others. All copies come first: a program that is open for writing,
+    // be it in a process that another thread has just forked, cannot be executed.
+    let scratch = Scratch::new("not-root");
+    for name in working() {
+        fs::copy(binary(name), scratch.join(name)).expect("a readable binary");
+    }
     each_tool(|name| {
-        // Where the binary itself lies may be closed to others.
-        let scratch = Scratch::new("not-root");
-        let copy = scratch.join(name);
-        fs::copy(binary(name), &copy).expect("a readable binary");
-        let mut command = Command::new(&copy);
+        let mut command = Command::new(scratch.join(name));
         let output = command.uid(NOBODY).gid(NOBODY).stdin(Stdio::null()).output().expect("the tool starts");
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         let ended = Ended { name: name.into(), status: output.status, stdout: output.stdout, stderr };
