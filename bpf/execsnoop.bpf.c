@@ -9,6 +9,7 @@
 #include "core.bpf.h"
 #include "events.bpf.h"
 #include "filter.bpf.h"
+#include "string.bpf.h"
 #include "syscall.bpf.h"
 
 #define PATH_BYTES 4096 /* PATH_MAX */
@@ -137,7 +138,7 @@ static __always_inline int failed(const char *path, const char *const *argv, int
 	struct execsnoop_event *event;
 	struct event_place place;
 	__u64 used;
-	long length;
+	__u64 length;
 	__u32 i;
 
 	if (!filter_allows(task))
@@ -146,12 +147,9 @@ static __always_inline int failed(const char *path, const char *const *argv, int
 	if (!event)
 		return 0;
 	fill_task(event, task, ret);
-	length = bpf_probe_read_user_str(event->data, PATH_BYTES, path);
-	if (length < 0 || length > PATH_BYTES) {
-		length = 0;
+	event->path_len = used = user_string(event->data, PATH_BYTES, path);
+	if (!used)
 		event->flags |= EXECSNOOP_UNREADABLE;
-	}
-	event->path_len = used = length;
 	for (i = 0; i < FAILED_ARGS; i++) {
 		const char *argument = NULL;
 
@@ -165,15 +163,10 @@ static __always_inline int failed(const char *path, const char *const *argv, int
 			event->flags |= EXECSNOOP_CUT;
 			break;
 		}
-		length = bpf_probe_read_user_str(event->data + used, FAILED_ARG_BYTES, argument);
-		if (length < 0) {
+		length = user_string(event->data + used, FAILED_ARG_BYTES, argument);
+		if (!length) {
 			event->flags |= EXECSNOOP_UNREADABLE;
 			break;
-		}
-		if (length == 0) {
-			/* Some kernels give 0 for an empty string, and write nothing (up to 5.15 at least). */
-			event->data[used] = 0;
-			length = 1;
 		}
 		if (length == FAILED_ARG_BYTES)
 			event->flags |= EXECSNOOP_CUT;

@@ -8,6 +8,7 @@
 #include "core.bpf.h"
 #include "events.bpf.h"
 #include "filter.bpf.h"
+#include "string.bpf.h"
 #include "syscall.bpf.h"
 
 /* The order is that of CALLS in tools/mountsnoop/src/calls.rs. */
@@ -97,12 +98,7 @@ static __always_inline __u32 fill(struct mountsnoop_event *event, const __u32 in
 	if (used > index * STRING_BYTES)
 		return used;
 	if (pointer && kinds & STRING(index)) {
-		length = bpf_probe_read_user_str(event->data + used, STRING_BYTES, pointer);
-		if (length == 0) {
-			/* Some kernels give 0 for an empty string, and write nothing (up to 5.15 at least). */
-			event->data[used] = 0;
-			length = 1;
-		}
+		length = user_string(event->data + used, STRING_BYTES, pointer);
 	} else if (pointer && index == 3 && kinds & BLOB) {
 		__u64 size = event->args[4];
 

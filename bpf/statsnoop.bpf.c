@@ -89,21 +89,6 @@ static __always_inline const struct path *wanted_path(struct statsnoop_event *ev
 	return path_of_fd(event->fd);
 }
 
-/* The path as the caller gave it, as long as it is; gives its length with the final NUL. */
-static __always_inline __u64 copy_path(__u8 *to, const char *path)
-{
-	long length = bpf_probe_read_user_str(to, PATH_BYTES, path);
-
-	if (!path || length < 0 || length > PATH_BYTES)
-		return 0;
-	if (length == 0) {
-		/* Some kernels give 0 for an empty string, and write nothing (up to 5.15 at least). */
-		*to = 0;
-		length = 1;
-	}
-	return length;
-}
-
 SEC("tp_btf/sys_exit")
 int BPF_PROG(statsnoop_exit, struct pt_regs *registers, long ret)
 {
@@ -130,12 +115,8 @@ int BPF_PROG(statsnoop_exit, struct pt_regs *registers, long ret)
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	path = fill_call(event, &call);
 	used = path_names(event->data, wanted_path(event, path), &event->names_end);
-	/* For the verifier, that of 5.10 as well: in this register and no copy of it. */
-	barrier_var(used);
-	if (used > PATH_NAMES_ROOM)
-		used = 0;
 	event->names_len = used;
-	length = copy_path(event->data + used, path);
+	length = path ? user_string(event->data + used, PATH_BYTES, path) : 0;
 	event->path_len = length;
 	event_send(&place, event, sizeof(*event) + used + length);
 	return 0;

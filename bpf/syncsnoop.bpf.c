@@ -171,10 +171,6 @@ static __always_inline int ended(struct pt_regs *registers, long ret, const bool
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	fill_call(event, &call);
 	used = path_names(event->data, path, &event->names_end);
-	/* For the verifier, that of 5.10 as well: in this register and no copy of it. */
-	barrier_var(used);
-	if (used > PATH_NAMES_ROOM)
-		used = 0;
 	event->names_len = used;
 	event_send(&place, event, sizeof(*event) + used);
 	return 0;

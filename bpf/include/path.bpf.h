@@ -14,11 +14,12 @@
 #define CORESCOPE_PATH_H
 
 #include "core.bpf.h"
+#include "string.bpf.h"
 
 #define PATH_BYTES 4096 /* PATH_MAX: the longest path that a system call takes, with its NUL */
 #define PATH_NAME_BYTES 256
 #define PATH_NAMES_ROOM (PATH_BYTES + PATH_NAME_BYTES)
-#define PATH_DEPTH 256 /* names and mounts on the way: it must end somewhere */
+#define PATH_DEPTH 64 /* names and mounts on the way: it must end somewhere */
 
 /* Where the way up ended. As in common/core/src/path.rs. */
 enum path_end {
@@ -114,7 +115,7 @@ static __always_inline __u64 path_names(__u8 *to, const struct path *from, __u32
 		if (length > 0 && length <= PATH_NAME_BYTES)
 			used += length;
 	}
-	return used;
+	return bounded(used, PATH_NAMES_ROOM);
 }
 
 #endif
