@@ -2,8 +2,4 @@
 /* System calls that send a signal to a process, as they return. */
 #include "kill.bpf.h"
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(killsnoop_exit, struct pt_regs *registers, long result)
-{
-	return kill_exit(registers, result);
-}
+SYSCALL_EXIT(killsnoop_exit, kill_returned)

@@ -113,37 +113,27 @@ static __always_inline __u32 fill(struct mountsnoop_event *event, const __u32 in
 	return used + length;
 }
 
-SEC("tp_btf/sys_enter")
-int BPF_PROG(mountsnoop_enter, struct pt_regs *registers)
+static __always_inline int entered(struct syscall *call)
 {
-	struct syscall call;
-	__u64 now;
-	__u32 tid;
+	__u32 tid = bpf_get_current_pid_tgid();
+	__u64 now = bpf_ktime_get_ns();
 
-	if (!syscall_wanted(&call, registers))
-		return 0;
-	tid = bpf_get_current_pid_tgid();
-	now = bpf_ktime_get_ns();
 	/* Where there is no room the call has a line without its latency. */
 	bpf_map_update_elem(&starts, &tid, &now, BPF_ANY);
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(mountsnoop_exit, struct pt_regs *registers, long ret)
+static __always_inline int returned(struct syscall *call, long ret)
 {
 	struct task_struct *task, *parent;
 	struct mountsnoop_event *event;
 	struct event_place place;
-	struct syscall call;
 	__u64 latency = 0;
 	__u64 *start;
 	__u32 kinds;
 	__u32 used;
 	__u32 tid;
 
-	if (!syscall_wanted(&call, registers))
-		return 0;
 	tid = bpf_get_current_pid_tgid();
 	start = bpf_map_lookup_elem(&starts, &tid);
 	if (start) {
@@ -164,15 +154,15 @@ int BPF_PROG(mountsnoop_exit, struct pt_regs *registers, long ret)
 	event->ppid = BPF_CORE_READ(parent, tgid);
 	event->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
 	event->ret = ret;
-	event->call = call.action;
+	event->call = call->action;
 	BPF_CORE_READ_STR_INTO(&event->comm, task, comm);
 	BPF_CORE_READ_STR_INTO(&event->parent_comm, parent, comm);
-	event->args[0] = syscall_argument(&call, 0);
-	event->args[1] = syscall_argument(&call, 1);
-	event->args[2] = syscall_argument(&call, 2);
-	event->args[3] = syscall_argument(&call, 3);
-	event->args[4] = syscall_argument(&call, 4);
-	kinds = pointers(&call);
+	event->args[0] = syscall_argument(call, 0);
+	event->args[1] = syscall_argument(call, 1);
+	event->args[2] = syscall_argument(call, 2);
+	event->args[3] = syscall_argument(call, 3);
+	event->args[4] = syscall_argument(call, 4);
+	kinds = pointers(call);
 	used = fill(event, 0, 0, kinds);
 	used = fill(event, 1, used, kinds);
 	used = fill(event, 2, used, kinds);
@@ -183,3 +173,6 @@ int BPF_PROG(mountsnoop_exit, struct pt_regs *registers, long ret)
 	event_send(&place, event, sizeof(*event) + used);
 	return 0;
 }
+
+SYSCALL_ENTER(mountsnoop_enter, entered)
+SYSCALL_EXIT(mountsnoop_exit, returned)

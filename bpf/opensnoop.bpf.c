@@ -44,7 +44,6 @@ struct opensnoop_event {
 };
 EVENTS(opensnoop_event, PATH_BYTES + PATH_NAMES_ROOM);
 EXPORT_ENUM(opensnoop_call);
-FILTER_COMMAND(opensnoop)
 
 const volatile bool failed_only;
 const volatile bool full_path;
@@ -119,22 +118,18 @@ static __always_inline __u64 fill_path(struct opensnoop_event *event, const char
 	return bounded(path_len + names_len, PATH_BYTES + PATH_NAMES_ROOM);
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(opensnoop_exit, struct pt_regs *registers, long ret)
+static __always_inline int returned(struct syscall *call, long ret)
 {
 	struct opensnoop_event *event;
 	struct open_arguments open;
 	struct event_place place;
-	struct syscall call;
 	__u64 ids;
 
-	if (!syscall_wanted(&call, registers))
-		return 0;
 	if (failed_only && ret >= 0)
 		return 0;
 	if (!filter_allows((struct task_struct *)bpf_get_current_task()))
 		return 0;
-	read_arguments(&open, &call);
+	read_arguments(&open, call);
 	if (!flags_wanted(open.flags))
 		return 0;
 	event = event_begin(&place);
@@ -150,11 +145,14 @@ int BPF_PROG(opensnoop_exit, struct pt_regs *registers, long ret)
 	event->dirfd = open.dirfd;
 	event->flags = open.flags;
 	event->mode = open.mode;
-	event->number = call.number;
-	event->compat = call.compat;
-	event->call = call.action;
+	event->number = call->number;
+	event->compat = call->compat;
+	event->call = call->action;
 	event->names_end = PATH_UNKNOWN;
 	bpf_get_current_comm(&event->comm, sizeof(event->comm));
 	event_send(&place, event, sizeof(*event) + fill_path(event, open.path));
 	return 0;
 }
+
+SYSCALL_EXIT(opensnoop_exit, returned)
+FILTER_COMMAND(opensnoop)

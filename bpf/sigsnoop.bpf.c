@@ -150,8 +150,4 @@ int BPF_PROG(sigsnoop_generate, int signal, void *pointer, struct task_struct *t
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sigsnoop_exit, struct pt_regs *registers, long result)
-{
-	return kill_exit(registers, result);
-}
+SYSCALL_EXIT(sigsnoop_exit, kill_returned)

@@ -89,18 +89,14 @@ static __always_inline const struct path *wanted_path(struct statsnoop_event *ev
 	return path_of_fd(event->fd);
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(statsnoop_exit, struct pt_regs *registers, long ret)
+static __always_inline int returned(struct syscall *call, long ret)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct statsnoop_event *event;
 	struct event_place place;
-	struct syscall call;
 	const char *path;
 	__u64 used, length;
 
-	if (!syscall_wanted(&call, registers))
-		return 0;
 	if (failed_only && ret >= 0)
 		return 0;
 	if (!filter_allows(task))
@@ -113,7 +109,7 @@ int BPF_PROG(statsnoop_exit, struct pt_regs *registers, long ret)
 	event->tid = bpf_get_current_pid_tgid();
 	event->ret = ret;
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
-	path = fill_call(event, &call);
+	path = fill_call(event, call);
 	used = path_names(event->data, wanted_path(event, path), &event->names_end);
 	event->names_len = used;
 	length = path ? user_string(event->data + used, PATH_BYTES, path) : 0;
@@ -121,3 +117,5 @@ int BPF_PROG(statsnoop_exit, struct pt_regs *registers, long ret)
 	event_send(&place, event, sizeof(*event) + used + length);
 	return 0;
 }
+
+SYSCALL_EXIT(statsnoop_exit, returned)

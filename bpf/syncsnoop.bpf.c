@@ -63,17 +63,12 @@ static __always_inline const struct path *described_path(struct syscall *call)
 	return NULL;
 }
 
-SEC("tp_btf/sys_enter")
-int BPF_PROG(syncsnoop_enter, struct pt_regs *registers)
+static __always_inline int entered(struct syscall *call)
 {
+	__u32 tid = bpf_get_current_pid_tgid();
 	struct syncsnoop_start start;
-	struct syscall call;
-	__u32 tid;
 
-	if (!syscall_wanted(&call, registers))
-		return 0;
-	tid = bpf_get_current_pid_tgid();
-	start.path = described_path(&call);
+	start.path = described_path(call);
 	start.time_ns = bpf_ktime_get_boot_ns();
 	/* Where there is no room, the row says that its start is not known. */
 	bpf_map_update_elem(&starts, &tid, &start, BPF_ANY);
@@ -131,21 +126,18 @@ static __always_inline void fill_call(struct syncsnoop_event *event, struct sysc
 	}
 }
 
-static __always_inline int ended(struct pt_regs *registers, long ret, const bool finds_areas)
+static __always_inline int ended(struct syscall *call, long ret, const bool finds_areas)
 {
 	struct syncsnoop_start start = {}, *known;
 	struct syncsnoop_event *event;
 	struct event_place place;
 	const struct path *path;
-	struct syscall call;
 	__u64 used, now;
 	__u32 tid;
 
-	if (!syscall_wanted(&call, registers))
-		return 0;
 	tid = bpf_get_current_pid_tgid();
 	now = bpf_ktime_get_boot_ns();
-	path = described_path(&call);
+	path = described_path(call);
 	known = bpf_map_lookup_elem(&starts, &tid);
 	if (known) {
 		start = *known;
@@ -158,8 +150,8 @@ static __always_inline int ended(struct pt_regs *registers, long ret, const bool
 	}
 	if (!filter_allows((void *)bpf_get_current_task()))
 		return 0;
-	if (finds_areas && call.action % SYNCSNOOP_KINDS == SYNCSNOOP_MEMORY)
-		path = mapped_path(syscall_argument(&call, 0));
+	if (finds_areas && call->action % SYNCSNOOP_KINDS == SYNCSNOOP_MEMORY)
+		path = mapped_path(syscall_argument(call, 0));
 	event = event_begin(&place);
 	if (!event)
 		return 0;
@@ -169,22 +161,24 @@ static __always_inline int ended(struct pt_regs *registers, long ret, const bool
 	event->tid = tid;
 	event->ret = ret;
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
-	fill_call(event, &call);
+	fill_call(event, call);
 	used = path_names(event->data, path, &event->names_end);
 	event->names_len = used;
 	event_send(&place, event, sizeof(*event) + used);
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(syncsnoop_exit, struct pt_regs *registers, long ret)
+static __always_inline int returned(struct syscall *call, long ret)
 {
-	return ended(registers, ret, true);
+	return ended(call, ret, true);
 }
 
 /* bpf_find_vma() came with 5.17 (7c7e3d31e785); before, the kernel does not even take a program that holds the call. */
-SEC("tp_btf/sys_exit")
-int BPF_PROG(syncsnoop_old, struct pt_regs *registers, long ret)
+static __always_inline int returned_old(struct syscall *call, long ret)
 {
-	return ended(registers, ret, false);
+	return ended(call, ret, false);
 }
+
+SYSCALL_ENTER(syncsnoop_enter, entered)
+SYSCALL_EXIT(syncsnoop_exit, returned)
+SYSCALL_EXIT(syncsnoop_old, returned_old)

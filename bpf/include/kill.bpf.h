@@ -2,11 +2,7 @@
 /*
  * Signals that processes send by system calls, for sigsnoop and killsnoop:
  *
- *	SEC("tp_btf/sys_exit")
- *	int BPF_PROG(killsnoop_exit, struct pt_regs *registers, long result)
- *	{
- *		return kill_exit(registers, result);
- *	}
+ *	SYSCALL_EXIT(killsnoop_exit, kill_returned)
  *
  * They are seen where they return, for one that fails makes no signal. Its settings and the numbers of the calls come
  * from common/core/src/kill.rs.
@@ -131,28 +127,27 @@ static __always_inline void kill_find_target(struct syscall *call, struct kill_t
 }
 
 /* What a call does is known when it returns: one that fails makes no signal. */
-static __always_inline int kill_exit(struct pt_regs *registers, long result)
+static __always_inline int kill_returned(struct syscall *call, long result)
 {
 	struct task_struct *current = (void *)bpf_get_current_task(), *task;
 	struct kill_target target = {};
 	struct signal_event *event;
 	struct event_place place;
-	struct syscall call;
 	__s32 signal;
 
-	if (!syscall_wanted(&call, registers) || (failed_only && result >= 0))
+	if (failed_only && result >= 0)
 		return 0;
-	signal = syscall_argument(&call, call.action == KILL_TGKILL || call.action == KILL_TGQUEUE ? 2 : 1);
+	signal = syscall_argument(call, call->action == KILL_TGKILL || call->action == KILL_TGQUEUE ? 2 : 1);
 	if (!kill_signal_allowed(signal) || !filter_allows(current))
 		return 0;
-	kill_find_target(&call, &target, result);
+	kill_find_target(call, &target, result);
 	/* There may be a thread of that number in another process than the call named. */
 	task = result == KILL_ESRCH ? NULL : pid_task(target.pid);
 	if (task) {
 		target.tpid = BPF_CORE_READ(task, tgid);
 		target.ttid = BPF_CORE_READ(task, pid);
 	}
-	if (call.action == KILL_PIDFD && (__u32)syscall_argument(&call, 3) == KILL_FOR_GROUP)
+	if (call->action == KILL_PIDFD && (__u32)syscall_argument(call, 3) == KILL_FOR_GROUP)
 		target.tpid = -target.tpid;
 	if (!kill_tpid_allowed(target.tpid))
 		return 0;
@@ -167,7 +162,7 @@ static __always_inline int kill_exit(struct pt_regs *registers, long result)
 	event->tpid = target.tpid;
 	event->ttid = target.thread ? target.ttid : 0;
 	event->result = result;
-	event->call = call.action;
+	event->call = call->action;
 	BPF_CORE_READ_STR_INTO(&event->comm, current, comm);
 	event->tcomm[0] = 0;
 	if (task)

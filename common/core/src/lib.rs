@@ -39,6 +39,7 @@ pub mod stream;
 pub mod syscalls;
 pub mod table;
 pub mod tracefs;
+mod twins;
 pub mod users;
 
 pub use anyhow::{Context, Error, Result, bail};

@@ -9,7 +9,7 @@ use libbpf_rs::{Link, OpenObject};
 
 use crate::options::Common;
 use crate::setup::{self, Setup};
-use crate::{complain, kernel, libbpf_log, tracefs};
+use crate::{complain, kernel, libbpf_log, tracefs, twins};
 
 /// Opens the object, lets `configure` set its constants and maps, and loads it.
 ///
@@ -27,8 +27,9 @@ pub fn load<'obj, Builder: SkelBuilder<'obj>>(
         builder.object_builder_mut().btf_custom_path(path)?;
     }
     let mut open = builder.open(object).context("cannot open the BPF object")?;
-    let mut setup = Setup::of(open.open_object_mut());
+    let mut setup = Setup::of(open.open_object_mut(), common.btf.as_deref());
     configure(&mut setup)?;
+    twins::choose(&mut setup)?;
     let inner = setup.into_inner_maps();
     let skel = open.load().map_err(|error| refusal(error, "load"))?;
     setup::insert_inner_maps(skel.object(), &inner)?;

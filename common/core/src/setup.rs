@@ -1,21 +1,39 @@
 //! A BPF object between opening and loading.
 
+use std::cell::OnceCell;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use libbpf_rs::{MapCore, MapFlags, MapHandle, Object, OpenObject};
+
+use crate::kernel::Types;
 
 /// The object that is being set up, and what is to be done once it is loaded.
 #[derive(Debug)]
 pub struct Setup<'a> {
     object: &'a mut OpenObject,
+    btf: Option<&'a Path>,
+    types: OnceCell<Types>,
     inner: Vec<(&'static str, MapHandle)>,
 }
 
 impl<'a> Setup<'a> {
-    pub(crate) fn of(object: &'a mut OpenObject) -> Self {
-        Self { object, inner: Vec::new() }
+    pub(crate) fn of(object: &'a mut OpenObject, btf: Option<&'a Path>) -> Self {
+        Self { object, btf, types: OnceCell::new(), inner: Vec::new() }
+    }
+
+    /// The kernel's types, which are read at the first call.
+    ///
+    /// # Errors
+    /// There are none to read.
+    pub fn types(&self) -> Result<&Types> {
+        if let Some(types) = self.types.get() {
+            return Ok(types);
+        }
+        let types = Types::read(self.btf)?;
+        Ok(self.types.get_or_init(|| types))
     }
 
     /// Makes `map` the only inner map of the object's array of maps called `array`, once that exists.

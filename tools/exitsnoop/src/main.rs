@@ -9,7 +9,6 @@ use std::sync::Arc;
 use anyhow::Result;
 use bpf::ExitsnoopSkelBuilder;
 use clap::Parser;
-use corescope::kernel::Types;
 use corescope::manual::Manual;
 use corescope::{Buffer, Common, Filter, Output, Table, cli, column, object, signals};
 use end::{COLUMNS, End};
@@ -61,8 +60,7 @@ fn run(args: Args) -> Result<()> {
         filter.apply(object)?;
         args.buffer.apply(object, MOST_BYTES)?;
         // Since 6.16 the tracepoint tells which thread is the last of its process.
-        let types = Types::read(args.common.btf.as_deref())?;
-        let knows_last = types.has_field("trace_event_raw_sched_process_exit", "group_dead");
+        let knows_last = object.types()?.has_field("trace_event_raw_sched_process_exit", "group_dead");
         object::set(object, "knows_last", u8::from(knows_last))?;
         object::set(object, "per_thread", u8::from(args.per_thread))?;
         object::set(object, "only_failed", u8::from(args.failed))?;

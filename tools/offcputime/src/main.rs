@@ -14,7 +14,6 @@ use bpf::OffcputimeSkelBuilder;
 use clap::{Parser, value_parser};
 use corescope::cli::{self, Usage};
 use corescope::interval::{Due, every_watching, seconds};
-use corescope::kernel::Types;
 use corescope::manual::Manual;
 use corescope::{Common, Filter, Setup, object, signals};
 use corescope_symbols::{Sides, Storage};
@@ -123,7 +122,7 @@ fn exists(id: u32) -> bool {
 
 /// Sets the constants and sizes the maps.
 fn configure(args: &Args, open: &mut Setup<'_>) -> Result<()> {
-    let by_task = Types::read(args.common.btf.as_deref())?.has_task_storage_for_scheduler();
+    let by_task = open.types()?.has_task_storage_for_scheduler();
     let threads = if by_task { 1 } else { threads()? };
     for mut map in open.maps_mut() {
         match map.name().to_str() {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use bpf::OomkillSkelBuilder;
 use clap::Parser;
-use corescope::kernel::{self, Types};
+use corescope::kernel;
 use corescope::libbpf_rs::num_possible_cpus;
 use corescope::manual::Manual;
 use corescope::{Buffer, Common, Filter, Output, Table, cli, column, object};
@@ -38,7 +38,7 @@ fn run(args: Args) -> Result<()> {
         args.buffer.apply(object, MOST_BYTES)?;
         object::set(object, "mm_cpus", u32::try_from(num_possible_cpus()?)?)?;
         // Up to 6.8 the tracepoint had one argument, a number; what calls it knows the task.
-        let has_task = Types::read(args.common.btf.as_deref())?.tracepoint_arguments("mark_victim") != Some(1);
+        let has_task = object.types()?.tracepoint_arguments("mark_victim") != Some(1);
         object::set_autoload(object, "oomkill_marked", has_task);
         object::set_autoload(object, "oomkill_marking", !has_task);
         object::set_autoload(object, "oomkill_search", kernel::has_kprobes());

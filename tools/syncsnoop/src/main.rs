@@ -9,7 +9,6 @@ use anyhow::Result;
 use bpf::SyncsnoopSkelBuilder;
 use call::{COLUMNS, Call};
 use clap::Parser;
-use corescope::kernel::Types;
 use corescope::manual::Manual;
 use corescope::{Buffer, Common, Filter, Output, Table, cli, column, object, syscalls};
 
@@ -43,7 +42,7 @@ fn run(args: Args) -> Result<()> {
     let filter = Filter::new(&args.common).pid(args.pid);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(SyncsnoopSkelBuilder::default(), &mut object, &args.common, |object| {
-        let finds_areas = Types::read(args.common.btf.as_deref())?.has_type("bpf_find_vma");
+        let finds_areas = object.types()?.has_type("bpf_find_vma");
         filter.apply(object)?;
         args.buffer.apply(object, MOST_BYTES)?;
         object::set(object, "min_latency_ns", u64::from(args.min_latency) * NS_PER_MS)?;

@@ -14,7 +14,6 @@ use corescope::cli::Usage;
 use corescope::column::{Column, Field, Value};
 use corescope::command::Exec;
 use corescope::interval::{Due, every_watching, seconds};
-use corescope::kernel::Types;
 use corescope::lost::Lost;
 use corescope::manual::Manual;
 use corescope::syscalls::{self, Abi};
@@ -188,15 +187,7 @@ fn configure(args: &Args, only: Option<[Option<u32>; 2]>, object: &mut Setup<'_>
     object::set(object, "only_error", args.errno.unwrap_or(0))?;
     object::set(object, "by_process", u8::from(args.process))?;
     object::set(object, "latency", u8::from(args.latency))?;
-    let preempted = Types::read(args.common.btf.as_deref())?.preempts_tracepoints();
-    for (program, wanted) in [
-        ("syscount_exit", !preempted),
-        ("syscount_enter", args.latency && !preempted),
-        ("syscount_exit_np", preempted),
-        ("syscount_enter_np", args.latency && preempted),
-    ] {
-        object::set_autoload(object, program, wanted);
-    }
+    object::set_autoload(object, "syscount_enter", args.latency);
     object::set_max_entries(object, "cpus", u32::try_from(libbpf_rs::num_possible_cpus()?)?)?;
     for (map, used) in [("processes", args.process), ("starts", args.latency)] {
         if !used {
