@@ -38,7 +38,7 @@ fn closed_pipe() {
             // Nothing else happens: it notices by itself that nobody reads.
             let ended = run.end();
             ended.well();
-            assert!(ended.sentences().is_empty(), "{}", ended.stderr);
+            assert!(ended.complaints().is_empty(), "{}", ended.stderr);
         }
     });
 }
