@@ -123,11 +123,10 @@ static __always_inline int returned(struct syscall *call, long ret)
 	struct opensnoop_event *event;
 	struct open_arguments open;
 	struct event_place place;
-	__u64 ids;
 
 	if (failed_only && ret >= 0)
 		return 0;
-	if (!filter_allows((struct task_struct *)bpf_get_current_task()))
+	if (!filter_allows_current())
 		return 0;
 	read_arguments(&open, call);
 	if (!flags_wanted(open.flags))
@@ -135,12 +134,8 @@ static __always_inline int returned(struct syscall *call, long ret)
 	event = event_begin(&place);
 	if (!event)
 		return 0;
-	ids = bpf_get_current_pid_tgid();
 	event->time_ns = bpf_ktime_get_boot_ns();
 	event->resolve = open.resolve;
-	event->pid = ids >> 32;
-	event->tid = ids;
-	event->uid = bpf_get_current_uid_gid();
 	event->ret = ret;
 	event->dirfd = open.dirfd;
 	event->flags = open.flags;
@@ -149,7 +144,7 @@ static __always_inline int returned(struct syscall *call, long ret)
 	event->compat = call->compat;
 	event->call = call->action;
 	event->names_end = PATH_UNKNOWN;
-	bpf_get_current_comm(&event->comm, sizeof(event->comm));
+	fill_current(&event->pid, &event->tid, &event->uid, event->comm);
 	event_send(&place, event, sizeof(*event) + fill_path(event, open.path));
 	return 0;
 }

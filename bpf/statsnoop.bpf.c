@@ -91,7 +91,6 @@ static __always_inline const struct path *wanted_path(struct statsnoop_event *ev
 
 static __always_inline int returned(struct syscall *call, long ret)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
 	struct statsnoop_event *event;
 	struct event_place place;
 	const char *path;
@@ -99,7 +98,7 @@ static __always_inline int returned(struct syscall *call, long ret)
 
 	if (failed_only && ret >= 0)
 		return 0;
-	if (!filter_allows(task))
+	if (!filter_allows_current())
 		return 0;
 	event = event_begin(&place);
 	if (!event)

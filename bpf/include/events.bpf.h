@@ -22,11 +22,11 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 128 * 1024); /* --buffer changes it */
+	__uint(max_entries, 512 * 1024); /* --buffer changes it */
 } events SEC(".maps");
 
 /* Wakes the reader each time that this much more was written: a power of two, at most half of the buffer. */
-const volatile __u64 wakeup_bytes = 64 * 1024;
+const volatile __u64 wakeup_bytes = 128 * 1024;
 
 /*
  * Where an event is built. Programs of tracepoints can be preempted in new kernels, and be interrupted in all: who finds

@@ -53,4 +53,27 @@ static __always_inline __u64 task_cgroup_ancestor(struct task_struct *task, __u3
 	return id;
 }
 
+/*
+ * Who runs. From 5.11 on (3ca1032ab7ab) the current task comes with its type: its fields are then read like any others,
+ * which takes a tenth of the time of the four helpers that give the same.
+ */
+static __always_inline void fill_current(__u32 *pid, __u32 *tid, __u32 *uid, __u8 *comm)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
+		struct task_struct *task = bpf_get_current_task_btf();
+
+		*pid = task->tgid;
+		*tid = task->pid;
+		*uid = task->cred->uid.val;
+		__builtin_memcpy(comm, task->comm, COMM_LEN);
+	} else {
+		__u64 ids = bpf_get_current_pid_tgid();
+
+		*pid = ids >> 32;
+		*tid = ids;
+		*uid = bpf_get_current_uid_gid();
+		bpf_get_current_comm(comm, COMM_LEN);
+	}
+}
+
 #endif

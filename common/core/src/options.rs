@@ -33,14 +33,14 @@ pub struct Common {
 #[command(next_help_heading = "Common options")]
 pub struct Buffer {
     /// Size of the event buffer, with K or M: what arrives while it is full is counted as lost
-    #[arg(long, value_name = "SIZE", default_value = "128K", value_parser = size)]
+    #[arg(long, value_name = "SIZE", default_value = "512K", value_parser = size)]
     buffer: u64,
 }
 
-/// The buffer's limits: ring buffers are whole pages, and the kernel side wakes the reader by 64 KiB or less.
+/// The buffer's limits: ring buffers are whole pages, and the kernel side wakes the reader by 128 KiB or less.
 const SMALLEST: u64 = 4096;
 const LARGEST: u64 = 1 << 30;
-const WAKEUP: u64 = 64 * 1024;
+const WAKEUP: u64 = 128 * 1024;
 
 impl Buffer {
     /// Sizes the map `events` to the next power of two that holds `record` bytes as well.
