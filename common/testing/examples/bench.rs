@@ -2,6 +2,7 @@
 //!
 //! Medians of rounds that take turns, for single figures mean little on a busy machine.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -10,11 +11,27 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use corescope_testing::tool::{all, binary, send, wait};
-use corescope_testing::workload;
+use corescope_testing::{process, workload};
 
 const ROUNDS: usize = 7;
-/// Round trips of a ping-pong: half a second or so.
+/// Round trips of a ping-pong, and what else is done in a loop: half a second or so.
 const TRIPS: u32 = 100_000;
+const TIMES: u32 = 200_000;
+
+/// What is done again and again while a tool looks on, and how many nanoseconds it takes each time.
+struct Work {
+    tool: &'static str,
+    what: &'static str,
+    time: fn() -> f64,
+}
+
+const WORKS: &[Work] = &[
+    Work { tool: "runqlat", what: "a ping-pong over pipes, two switches, on one CPU", time: ping_pong },
+    Work { tool: "opensnoop", what: "open(2) and close(2)", time: open_and_close },
+    Work { tool: "statsnoop", what: "stat(2)", time: stat },
+    Work { tool: "killsnoop", what: "kill(2) of signal 0", time: kill },
+    Work { tool: "syscount", what: "getppid(2)", time: get_parent },
+];
 
 fn main() {
     let names = all();
@@ -25,8 +42,8 @@ fn main() {
     for name in &names {
         start_and_stop(name);
     }
-    if names.iter().any(|name| name == "runqlat") {
-        added_to_ping_pong("runqlat");
+    for work in WORKS.iter().filter(|work| names.iter().any(|name| name == work.tool)) {
+        added(work);
     }
 }
 
@@ -94,7 +111,10 @@ fn peer(name: &str) -> Option<PathBuf> {
 
 /// The peer, if it stays up on this kernel.
 fn running(path: &Path) -> Option<Child> {
-    let child = Command::new(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut command = Command::new(path);
+    // It looks for tracefs where that is mounted.
+    process::mount_tracefs(&mut command);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let mut child = child.expect("the peer starts");
     thread::sleep(Duration::from_secs(1));
     child.try_wait().expect("a child").is_none().then_some(child)
@@ -112,34 +132,69 @@ fn peer_peak(path: &Path) -> String {
     most.to_string()
 }
 
-/// What a tool that looks at each switch of tasks adds to two threads that wake each other on one CPU.
-fn added_to_ping_pong(name: &str) {
-    let Some(path) = peer(name) else {
-        println!("\n{name}: no tool of that name to compare with; libbpf-tools has one");
-        return;
-    };
+/// What a tool adds to that at which it looks.
+fn added(work: &Work) {
+    println!("\n{}: {}; median of {ROUNDS}", work.tool, work.what);
+    let path = peer(work.tool);
     let (mut alone, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        alone.push(ping_pong());
-        let (child, _) = attached(name);
-        ours.push(ping_pong());
+        alone.push((work.time)());
+        let (child, _) = attached(work.tool);
+        ours.push((work.time)());
         end(child);
-        alone.push(ping_pong());
-        let child = running(&path).expect("a peer that works on this kernel");
-        theirs.push(ping_pong());
-        end(child);
+        alone.push((work.time)());
+        if let Some(child) = path.as_ref().and_then(|path| running(path)) {
+            theirs.push((work.time)());
+            end(child);
+        }
     }
-    let spread = |figures: &[f64]| {
-        (figures.iter().copied().fold(f64::MAX, f64::min), figures.iter().copied().fold(0., f64::max))
-    };
-    println!("\n{name}: a ping-pong over pipes, two switches, on one CPU; median of {ROUNDS}");
-    for (label, figures) in [("alone", &alone), ("corescope", &ours), ("peer", &theirs)] {
-        let (least, most) = spread(figures);
-        println!("  {label:<10} {:>8.0} ns   ({least:.0} to {most:.0})", median(figures.clone()));
+    let base = median(alone.clone());
+    for (label, figures) in [("alone", alone), ("corescope", ours), ("peer", theirs)] {
+        if figures.is_empty() {
+            println!("  {label:<10} none that works here");
+            continue;
+        }
+        let least = figures.iter().copied().fold(f64::MAX, f64::min);
+        let most = figures.iter().copied().fold(0., f64::max);
+        let median = median(figures);
+        let more = if label == "alone" { String::new() } else { format!(", {:.0} more", median - base) };
+        println!("  {label:<10} {median:>8.0} ns ({least:.0} to {most:.0}){more}");
     }
-    let base = median(alone);
-    let (ours, theirs) = (median(ours) - base, median(theirs) - base);
-    println!("  added      {ours:>8.0} ns by corescope, {theirs:.0} ns by the peer: {:.2} of it", ours / theirs);
+}
+
+fn open_and_close() -> f64 {
+    on_one_cpu(|times| workload::open::open_and_close(OsStr::new("/etc/hostname"), times as usize))
+}
+
+fn stat() -> f64 {
+    on_one_cpu(|times| {
+        for _ in 0..times {
+            assert!(fs::metadata("/etc/hostname").is_ok());
+        }
+    })
+}
+
+fn kill() -> f64 {
+    on_one_cpu(|times| {
+        for _ in 0..times {
+            send(std::process::id(), 0);
+        }
+    })
+}
+
+fn get_parent() -> f64 {
+    on_one_cpu(|times| workload::calls::get_parents(times.into()))
+}
+
+/// Nanoseconds of processor time for each of many times, in a thread that stays on one CPU.
+fn on_one_cpu(work: fn(u32)) -> f64 {
+    let thread = thread::spawn(move || {
+        workload::pin(0);
+        let start = workload::cpu_time();
+        work(TIMES);
+        workload::cpu_time().saturating_sub(start)
+    });
+    thread.join().expect("work").as_secs_f64() * 1e9 / f64::from(TIMES)
 }
 
 /// Nanoseconds per round trip.

@@ -33,4 +33,4 @@ pub use oom::{Hunger, Hungry, Oom};
 pub use pinned::PinnedIds;
 pub use stat::*;
 pub use sync::{Mapped, sync};
-pub use threads::{pin, tid};
+pub use threads::{cpu_time, pin, tid};
