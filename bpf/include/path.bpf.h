@@ -66,14 +66,24 @@ static __always_inline struct mount *path_mount(struct vfsmount *mount)
 	return (void *)mount - bpf_core_field_offset(struct mount, mnt);
 }
 
+/* Appends a name; gives the size of all names then, or 0 where it cannot be read. */
+static __always_inline __u64 path_name(__u8 *to, __u64 used, const void *name)
+{
+	long length;
+
+	/* Tested here and not where the loop begins: older verifiers forget a limit when the number is put on the stack. */
+	used = bounded(used, PATH_BYTES);
+	length = bpf_probe_read_kernel_str(to + used, PATH_NAME_BYTES, name);
+	return length < 0 || length > PATH_NAME_BYTES ? 0 : used + length;
+}
+
 static __always_inline __u64 path_names(__u8 *to, const struct path *from, __u32 *end)
 {
 	struct fs_struct *fs = BPF_CORE_READ(path_task(), fs);
 	struct dentry *root = BPF_CORE_READ(fs, root.dentry), *dentry, *parent;
 	struct vfsmount *root_mount = BPF_CORE_READ(fs, root.mnt), *vfsmount;
 	struct mount *mount, *above;
-	__u64 used; /* of 32 bits, the verifier would lose sight of its limit */
-	long length;
+	__u64 used, more; /* of 32 bits, the verifier would lose sight of their limit */
 
 	*end = PATH_UNKNOWN;
 	/* A 0 that the verifier does not know: it would follow each length of the path by itself. */
@@ -99,10 +109,10 @@ static __always_inline __u64 path_names(__u8 *to, const struct path *from, __u32
 			vfsmount = __builtin_preserve_access_index(&above->mnt);
 			continue;
 		}
-		length = bpf_probe_read_kernel_str(to + used, PATH_NAME_BYTES, BPF_CORE_READ(dentry, d_name.name));
-		if (length < 0 || length > PATH_NAME_BYTES)
+		more = path_name(to, used, BPF_CORE_READ(dentry, d_name.name));
+		if (!more)
 			break;
-		used += length;
+		used = more;
 		parent = BPF_CORE_READ(dentry, d_parent);
 		if (parent == dentry) {
 			*end = PATH_PSEUDO;
@@ -110,11 +120,8 @@ static __always_inline __u64 path_names(__u8 *to, const struct path *from, __u32
 		}
 		dentry = parent;
 	}
-	if (*end == PATH_PSEUDO && used <= PATH_BYTES) {
-		length = bpf_probe_read_kernel_str(to + used, PATH_NAME_BYTES, BPF_CORE_READ(dentry, d_sb, s_type, name));
-		if (length > 0 && length <= PATH_NAME_BYTES)
-			used += length;
-	}
+	if (*end == PATH_PSEUDO && used <= PATH_BYTES)
+		used = path_name(to, used, BPF_CORE_READ(dentry, d_sb, s_type, name));
 	return bounded(used, PATH_NAMES_ROOM);
 }
 
