@@ -23,6 +23,12 @@ enum execsnoop_flags {
 	EXECSNOOP_SCRIPT = 4,     /* the arguments are those of an interpreter, the file name among them */
 };
 
+/* System calls whose failures are seen. */
+enum execsnoop_call {
+	EXECSNOOP_EXECVE = 1,
+	EXECSNOOP_EXECVEAT,
+};
+
 struct execsnoop_event {
 	__u64 time_ns; /* CLOCK_BOOTTIME */
 	__u32 pid;
@@ -38,6 +44,7 @@ struct execsnoop_event {
 	__u8 data[];
 };
 EVENTS(execsnoop_event, PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES);
+EXPORT_ENUM(execsnoop_call);
 
 const volatile __u32 max_args = 20;
 const volatile __u32 max_bytes = ARGS_BYTES;
@@ -132,28 +139,37 @@ int BPF_PROG(execsnoop_exec, struct task_struct *task, pid_t old_pid, struct lin
 	return 0;
 }
 
-static __always_inline int failed(const char *path, const char *const *argv, int ret)
+/* Argument `i` of a vector in the caller's memory: pointers of 32-bit callers are shorter. */
+static __always_inline long read_argument(const char **argument, struct syscall *call, __u64 argv, __u32 i)
+{
+	*argument = NULL;
+	if (call->compat)
+		return bpf_probe_read_user(argument, 4, (void *)(argv + i * 4));
+	return bpf_probe_read_user(argument, 8, (void *)(argv + i * 8));
+}
+
+static __always_inline int failed(struct syscall *call, long ret)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 argv = syscall_argument(call, call->action == EXECSNOOP_EXECVEAT ? 2 : 1);
 	struct execsnoop_event *event;
 	struct event_place place;
-	__u64 used;
-	__u64 length;
+	const char *argument;
+	__u64 used, length;
 	__u32 i;
 
-	if (!filter_allows(task))
+	if (ret >= 0 || !filter_allows(task))
 		return 0;
 	event = event_begin(&place);
 	if (!event)
 		return 0;
 	fill_task(event, task, ret);
-	event->path_len = used = user_string(event->data, PATH_BYTES, path);
+	argument = (void *)syscall_argument(call, call->action == EXECSNOOP_EXECVEAT ? 1 : 0);
+	event->path_len = used = user_string(event->data, PATH_BYTES, argument);
 	if (!used)
 		event->flags |= EXECSNOOP_UNREADABLE;
 	for (i = 0; i < FAILED_ARGS; i++) {
-		const char *argument = NULL;
-
-		if (bpf_probe_read_user(&argument, sizeof(argument), &argv[i])) {
+		if (read_argument(&argument, call, argv, i)) {
 			event->flags |= EXECSNOOP_UNREADABLE;
 			break;
 		}
@@ -181,26 +197,4 @@ static __always_inline int failed(const char *path, const char *const *argv, int
 	return 0;
 }
 
-SEC("tracepoint/syscalls/sys_exit_execve")
-int execsnoop_execve_failed(struct trace_event_raw_sys_exit *ctx)
-{
-	struct pt_regs *registers;
-
-	if (ctx->ret >= 0)
-		return 0;
-	registers = syscall_registers();
-	return failed((void *)PT_REGS_PARM1_CORE_SYSCALL(registers), (void *)PT_REGS_PARM2_CORE_SYSCALL(registers),
-		      ctx->ret);
-}
-
-SEC("tracepoint/syscalls/sys_exit_execveat")
-int execsnoop_execveat_failed(struct trace_event_raw_sys_exit *ctx)
-{
-	struct pt_regs *registers;
-
-	if (ctx->ret >= 0)
-		return 0;
-	registers = syscall_registers();
-	return failed((void *)PT_REGS_PARM2_CORE_SYSCALL(registers), (void *)PT_REGS_PARM3_CORE_SYSCALL(registers),
-		      ctx->ret);
-}
+SYSCALL_EXIT(execsnoop_failed, failed)

@@ -10,7 +10,7 @@ use bpf::ExecsnoopSkelBuilder;
 use clap::Parser;
 use corescope::filter::PinnedMaps;
 use corescope::manual::Manual;
-use corescope::{Buffer, Common, Filter, Output, Table, cli, column, escape, object, users};
+use corescope::{Buffer, Common, Filter, Output, Table, cli, column, escape, object, syscalls, users};
 use exec::{COLUMNS, Exec};
 use regex_lite::Regex;
 
@@ -83,9 +83,8 @@ fn run(args: Args) -> Result<()> {
         args.buffer.apply(object, max_bytes)?;
         object::set(object, "max_args", args.max_args)?;
         object::set(object, "max_bytes", u32::try_from(max_bytes)?)?;
-        object::set_autoload(object, "execsnoop_execve_failed", args.fails);
-        object::set_autoload(object, "execsnoop_execveat_failed", args.fails);
-        Ok(())
+        object::set_autoload(object, "execsnoop_failed", args.fails);
+        syscalls::trace(object, exec::CALLS)
     })?;
     let mut out = Output::new(args.common.json);
     let table = Table::new(COLUMNS)

@@ -154,6 +154,29 @@ fn failed_execs_are_seen_when_asked_for() {
     assert_eq!(unreadable[0]["args_cut"], true);
 }
 
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn failed_execs_of_32_bit_callers_are_seen() {
+    use corescope_testing::workload::{LowMemory, compat};
+    let mut memory = LowMemory::new();
+    let path = memory.put_string(c"/corescope/missing-32");
+    let words = [c"zero", c"", c"a b"].map(|word| memory.put_string(word).to_le_bytes());
+    let argv = memory.put(&[words[0], words[1], words[2], [0; 4]].concat());
+    let tool = Tool::start("execsnoop", &["-x"]);
+    for _ in 0..RUNS {
+        // execve and execveat (of AT_FDCWD) of i386.
+        // SAFETY: the strings end in NUL, and the list in a null pointer.
+        let results = unsafe {
+            [compat(11, [path, argv, 0, 0, 0]), compat(358, [libc::AT_FDCWD.cast_unsigned(), path, argv, 0, 0])]
+        };
+        assert_eq!(results, [-libc::ENOENT; 2]);
+    }
+    let seen = tool.stop();
+    let rows = seen.rows_with("filename", "/corescope/missing-32");
+    assert_eq!(rows.len(), 2 * RUNS, "{}", seen.messages);
+    assert!(rows.iter().all(|row| row["ret"] == -2 && row["args"] == json!(["zero", "", "a b"])), "{rows:?}");
+}
+
 #[test]
 fn failed_execs_are_not_seen_otherwise() {
     let tool = Tool::start("execsnoop", &[]);
