@@ -43,6 +43,12 @@ const LARGEST: u64 = 1 << 30;
 const WAKEUP: u64 = 128 * 1024;
 
 impl Buffer {
+    /// Of so many pages instead, where a tool has BCC's option for them.
+    #[must_use]
+    pub fn of_pages(&self, pages: Option<u32>) -> Self {
+        Self { buffer: pages.map_or(self.buffer, |pages| u64::from(pages).saturating_mul(kernel::page_size())) }
+    }
+
     /// Sizes the map `events` to the next power of two that holds `record` bytes as well.
     ///
     /// # Errors

@@ -57,6 +57,9 @@ struct Args {
     /// Show paths from the root of the process on
     #[arg(short = 'F', long)]
     full_path: bool,
+    /// Size of the event buffer in pages, instead of --buffer
+    #[arg(short, long, value_name = "PAGES", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "buffer")]
+    buffer_pages: Option<u32>,
     #[command(flatten)]
     exec: Exec,
     #[command(flatten)]
@@ -78,7 +81,7 @@ fn run(args: Args) -> Result<()> {
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(OpensnoopSkelBuilder::default(), &mut object, &args.common, |object| {
         filter.apply(object)?;
-        args.buffer.apply(object, MOST_BYTES)?;
+        args.buffer.of_pages(args.buffer_pages).apply(object, MOST_BYTES)?;
         syscalls::trace(object, CALLS)?;
         object::set(object, "failed_only", u8::from(args.failed))?;
         object::set(object, "full_path", u8::from(args.full_path))?;
