@@ -1,5 +1,5 @@
-//! What cannot be recorded or printed is counted, exactly. All tools that stream watch the same work, in a cgroup that
-//! holds it alone, each in two copies: one that loses events, and one that says how many there were.
+//! What cannot be recorded or printed is counted, exactly. All tools watch the same work at once, in a cgroup that holds
+//! it alone: of each one copy that says how many events there were, and others that lose some.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -77,94 +77,80 @@ impl Account {
     }
 }
 
-fn start(name: &str, group: &Cgroup, buffer: &str) -> Run {
-    Run::start(name, |command| _ = command.args(["--json", "--cgroup", group.path_str(), "--buffer", buffer]))
+/// A tool, in up to three copies at once.
+struct Copies {
+    /// Its reader stops reading for good.
+    unread: Run,
+    /// One whose events come while it is stopped and its buffer full, and one that gets all of them. Rows of tools that
+    /// do not stream stand for many events.
+    stopped_and_all: Option<[Run; 2]>,
 }
 
-fn streams() -> impl Iterator<Item = &'static String> {
-    working().iter().filter(|name| is_stream(name))
-}
+impl Copies {
+    fn start(name: &str, group: &Cgroup) -> Self {
+        let common = ["--json", "--cgroup", group.path_str()];
+        let streams = is_stream(name);
+        let unread = Run::start(name, |command| {
+            command.args(common).args(["--buffer", LARGE].iter().filter(|_| streams)).stdout(Stdio::piped());
+        });
+        let pipe = unread.child.stdout.as_ref().expect("piped").as_raw_fd();
+        // SAFETY: fcntl(2) with a number.
+        assert!(unsafe { libc::fcntl(pipe, libc::F_SETPIPE_SZ, PIPE_BYTES) } > 0, "a small pipe");
+        let start = |size| Run::start(name, |command| _ = command.args(common).args(["--buffer", size]));
+        Self { unread, stopped_and_all: streams.then(|| ["4K", LARGE].map(start)) }
+    }
 
-/// Events come while the reader is stopped and its buffer full.
-#[test]
-fn full_buffer_while_stopped() {
-    let _turn = turn();
-    let group = Cgroup::new("cs-full");
-    let mut pairs: Vec<[Run; 2]> = streams().map(|name| ["4K", LARGE].map(|size| start(name, &group, size))).collect();
-    for run in pairs.iter_mut().flatten() {
-        run.must_attach();
+    fn all(&mut self) -> impl Iterator<Item = &mut Run> {
+        self.stopped_and_all.iter_mut().flatten().chain([&mut self.unread])
     }
-    for [small, _] in &pairs {
-        small.signal(libc::SIGSTOP);
-    }
-    everything_in(group.path(), OsStr::new(WORK), ROUNDS);
-    for [small, _] in &pairs {
-        small.signal(libc::SIGCONT);
-    }
-    for run in pairs.iter().flatten() {
-        run.signal(libc::SIGTERM);
-    }
-    let mut wrong = Vec::new();
-    for pair in pairs {
-        let [small, large] = pair.map(Run::end);
-        small.well();
-        large.well();
-        let (some, all) = (Account::of(&small.stdout), Account::of(&large.stdout));
-        if some.lost == 0 || all.lost > 0 || all.rows <= 100 || !some.agrees(&all) {
-            wrong.push(format!("{}: {some:?}, but {all:?} with room", small.name));
+
+    fn signal_stopped(&self, signal: i32) {
+        if let Some([stopped, _]) = &self.stopped_and_all {
+            stopped.signal(signal);
         }
-        assert_nothing_left(&small.name);
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-}
 
-/// The reader stops reading for good: the tool ends all the same, and says how many rows nobody got.
-#[test]
-fn a_reader_that_does_not_read() {
-    let _turn = turn();
-    let group = Cgroup::new("cs-unread");
-    let mut unread: Vec<Run> = working()
-        .iter()
-        .map(|name| {
-            let run = Run::start(name, |command| {
-                command.args(["--json", "--cgroup", group.path_str()]).stdout(Stdio::piped());
-                if is_stream(name) {
-                    command.args(["--buffer", LARGE]);
-                }
-            });
-            let pipe = run.child.stdout.as_ref().expect("piped").as_raw_fd();
-            // SAFETY: fcntl(2) with a number.
-            assert!(unsafe { libc::fcntl(pipe, libc::F_SETPIPE_SZ, PIPE_BYTES) } > 0, "a small pipe");
-            run
-        })
-        .collect();
-    let mut read: Vec<Run> = streams().map(|name| start(name, &group, LARGE)).collect();
-    for run in unread.iter_mut().chain(&mut read) {
-        run.must_attach();
-    }
-    everything_in(group.path(), OsStr::new(WORK), ROUNDS);
-    for run in &unread {
-        run.signal(libc::SIGINT);
-    }
-    for run in &read {
-        run.signal(libc::SIGTERM);
-    }
-    let mut wrong = Vec::new();
-    for mut run in unread {
-        let mut pipe = run.child.stdout.take().expect("piped");
-        let unread = run.end();
+    /// What is wrong with their accounts, once they were asked to end. They must end, whoever reads.
+    fn compare(mut self) -> Option<String> {
+        let mut pipe = self.unread.child.stdout.take().expect("piped");
+        let unread = self.unread.end();
         let mut output = Vec::new();
         pipe.read_to_end(&mut output).expect("a pipe");
-        let Some(place) = read.iter().position(|run| run.name == unread.name) else { continue };
-        let read = read.swap_remove(place).end();
-        read.well();
-        let (some, all) = (Account::of_unread(&output, &unread), Account::of(&read.stdout));
-        if some.lost == 0 || all.lost > 0 || !some.agrees(&all) {
-            wrong.push(format!("{}: {some:?}, but {all:?} with a reader; {}", unread.name, unread.stderr));
+        let [stopped, all] = self.stopped_and_all?.map(Run::end);
+        stopped.well();
+        all.well();
+        let unread = (Account::of_unread(&output, &unread), unread.stderr);
+        let (stopped, all) = (Account::of(&stopped.stdout), Account::of(&all.stdout));
+        let right = all.rows > 100
+            && all.lost == 0
+            && [&stopped, &unread.0].iter().all(|account| account.lost > 0 && account.agrees(&all));
+        (!right).then(|| format!("all: {all:?}\nstopped: {stopped:?}\nunread: {unread:?}"))
+    }
+}
+
+#[test]
+fn losses_are_counted() {
+    let _turn = turn();
+    let group = Cgroup::new("cs-losses");
+    let mut tools: Vec<(&String, Copies)> = working().iter().map(|name| (name, Copies::start(name, &group))).collect();
+    for run in tools.iter_mut().flat_map(|(_, copies)| copies.all()) {
+        run.must_attach();
+    }
+    for (_, copies) in &tools {
+        copies.signal_stopped(libc::SIGSTOP);
+    }
+    everything_in(group.path(), OsStr::new(WORK), ROUNDS);
+    for (_, copies) in &mut tools {
+        copies.signal_stopped(libc::SIGCONT);
+        for run in copies.all() {
+            run.signal(libc::SIGTERM);
         }
     }
-    for name in working() {
+    let compared: Vec<_> = tools.into_iter().map(|(name, copies)| (name, copies.compare())).collect();
+    for (name, _) in &compared {
         assert_nothing_left(name);
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    let wrong = compared.into_iter().filter_map(|(name, wrong)| Some(format!("{name}: {}\n", wrong?)));
+    let wrong: String = wrong.collect();
+    assert!(wrong.is_empty(), "{wrong}");
 }

@@ -9,8 +9,8 @@ use corescope_testing::process;
 use crate::each_tool;
 use crate::run::Run;
 
-/// Moments from the start of a tool to a while after it is attached.
-const MOMENTS: u32 = 5;
+/// Moments from the start of a tool to a while after it is attached, which differ from tool to tool.
+const MOMENTS: u32 = 3;
 
 #[test]
 fn signals_at_any_moment() {
@@ -22,12 +22,13 @@ fn signals_at_any_moment() {
         // Inherited ignored, as of a shell's `command &`, and heard all the same.
         run.signal(libc::SIGINT);
         run.end().well();
+        let shift: u32 = name.bytes().map(u32::from).sum::<u32>() % 8;
         for moment in 0..MOMENTS {
-            let signal = if moment % 2 == 0 { libc::SIGINT } else { libc::SIGTERM };
+            let signal = if (moment + shift).is_multiple_of(2) { libc::SIGINT } else { libc::SIGTERM };
             let run = Run::start(name, |_| {});
-            thread::sleep(ready * (2 * moment + 1) / (2 * MOMENTS - 2));
+            thread::sleep(ready * (8 * moment + shift) / (8 * MOMENTS - 4));
             run.signal(signal);
-            if moment % 3 == 0 {
+            if moment == 1 {
                 run.signal(signal);
             }
             let ended = run.end();
