@@ -52,7 +52,8 @@ pub fn main<Args: CommandFactory + FromArgMatches>(manual: &Manual, run: fn(Args
 
 /// The command line of a tool, with its manual behind `--help`.
 fn command<Args: CommandFactory>(manual: &Manual) -> Command {
-    let command = Args::command().after_long_help(manual.help());
+    // Of an option that is given twice the last counts, as in BCC: aliases and scripts have defaults.
+    let command = Args::command().args_override_self(true).after_long_help(manual.help());
     // `-v` is the short form of --verbose wherever BCC has no other use for the letter.
     let taken = command.get_arguments().any(|argument| argument.get_short() == Some('v'));
     if taken { command } else { command.mut_arg("verbose", |argument| argument.short('v')) }
