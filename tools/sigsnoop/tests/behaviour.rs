@@ -254,7 +254,11 @@ fn children_of_others() {
     let tool = Tool::start("sigsnoop", &["-s", "CHLD"]);
     let mut parent = Command::new("sh");
     adopt_orphans(true);
-    let mut parent = parent.args(["-c", "sleep 0 & exec sleep 0.5"]).spawn().expect("sh");
+    // Its parent ends when it has ended: a new shell that starts nothing does not wait for it, as the old one would.
+    let until_ended = r#"while :; do
+        while read -r key value rest; do [ "$key $value" = "State: Z" ] && exit; done </proc/$0/status
+    done"#;
+    let mut parent = parent.args(["-c", r#"sleep 0 & exec sh -c "$0" $!"#, until_ended]).spawn().expect("sh");
     parent.wait().expect("a child");
     let reaped = reap();
     adopt_orphans(false);
