@@ -1,12 +1,14 @@
 //! sigsnoop against signals whose senders are known.
 
 use std::env;
-use std::io::Write;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use corescope_testing::workload::signal::{
     Waiting, adopt_orphans, fault, kill, on_input, pidfd, pidfd_send, pipe, queue, queue_to_thread, reap, take, tgkill,
@@ -254,11 +256,16 @@ fn children_of_others() {
     let tool = Tool::start("sigsnoop", &["-s", "CHLD"]);
     let mut parent = Command::new("sh");
     adopt_orphans(true);
-    // Its parent ends when it has ended: a new shell that starts nothing does not wait for it, as the old one would.
-    let until_ended = r#"while :; do
-        while read -r key value rest; do [ "$key $value" = "State: Z" ] && exit; done </proc/$0/status
-    done"#;
-    let mut parent = parent.args(["-c", r#"sleep 0 & exec sh -c "$0" $!"#, until_ended]).spawn().expect("sh");
+    let mut parent =
+        parent.args(["-c", "sleep 0 >&2 & echo $!; exec sleep 60"]).stdout(Stdio::piped()).spawn().expect("sh");
+    let mut orphan = String::new();
+    BufReader::new(parent.stdout.take().expect("piped")).read_line(&mut orphan).expect("its number");
+    // It ends first, and its parent does not ask for it.
+    let state = format!("/proc/{}/stat", orphan.trim());
+    while !fs::read_to_string(&state).expect("nobody has waited for it").contains(") Z ") {
+        thread::sleep(Duration::from_millis(1));
+    }
+    parent.kill().expect("a child");
     parent.wait().expect("a child");
     let reaped = reap();
     adopt_orphans(false);
