@@ -44,10 +44,19 @@ pub fn mount_tracefs(command: &mut Command) {
 
 /// Starts the process with a signal ignored, as a shell does for `command &` in a script.
 pub fn ignore_signal(command: &mut Command, signal: i32) {
+    begin_with(command, signal, libc::SIG_IGN);
+}
+
+/// Starts the process with a signal that ends it, also where this test was started with the signal ignored.
+pub fn heed_signal(command: &mut Command, signal: i32) {
+    begin_with(command, signal, libc::SIG_DFL);
+}
+
+fn begin_with(command: &mut Command, signal: i32, disposition: libc::sighandler_t) {
     // SAFETY: signal(2) is async-signal-safe.
     unsafe {
         command.pre_exec(move || {
-            libc::signal(signal, libc::SIG_IGN);
+            libc::signal(signal, disposition);
             Ok(())
         });
     }

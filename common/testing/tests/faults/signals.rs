@@ -25,7 +25,8 @@ fn signals_at_any_moment() {
         let shift: u32 = name.bytes().map(u32::from).sum::<u32>() % 8;
         for moment in 0..MOMENTS {
             let signal = if (moment + shift).is_multiple_of(2) { libc::SIGINT } else { libc::SIGTERM };
-            let run = Run::start(name, |_| {});
+            // Before the tool has started an ignored signal would be lost.
+            let run = Run::start(name, |command| process::heed_signal(command, signal));
             thread::sleep(ready * (8 * moment + shift) / (8 * MOMENTS - 4));
             run.signal(signal);
             if moment == 1 {
