@@ -187,7 +187,8 @@ fn an_old_connection_counts_from_the_start_of_the_tool() {
     assert_eq!(last["rx_total_bytes"], 3 + 7 * 101);
     assert_eq!(last["ended"], false);
     assert_eq!(last["pid"], std::process::id());
-    assert!(last["interval_s"].as_f64().is_some_and(|length| length > 0.04), "{last}");
+    // The end of the tool cuts the last one short, and what is late shortens the next.
+    assert!(rows.iter().any(|row| row["interval_s"].as_f64().is_some_and(|length| length > 0.04)), "{rows:?}");
 }
 
 #[test]
