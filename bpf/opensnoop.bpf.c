@@ -32,9 +32,8 @@ struct opensnoop_event {
 	__s32 dirfd;
 	__u32 flags;
 	__u16 mode;
-	__u16 number;            /* of the system call */
-	__u8 call;               /* enum opensnoop_call */
-	__u8 compat;             /* of a 32-bit caller */
+	__u16 call;              /* enum opensnoop_call */
+	__u16 compat;            /* of a 32-bit caller */
 	__u16 path_len;          /* with its NUL; 0 where it cannot be read */
 	__u16 names_len;         /* behind it: of the folder that the path starts at, or of the file, see path.bpf.h */
 	__u16 resolve;           /* of openat2 */
@@ -140,7 +139,6 @@ static __always_inline int returned(struct syscall *call, long ret)
 	event->dirfd = open.dirfd;
 	event->flags = open.flags;
 	event->mode = open.mode;
-	event->number = call->number;
 	event->compat = call->compat;
 	event->call = call->action;
 	event->names_end = PATH_UNKNOWN;

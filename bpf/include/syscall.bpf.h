@@ -30,7 +30,6 @@ const volatile __u8 syscall_compat[SYSCALLS]; /* of 32-bit callers on a 64-bit k
 
 struct syscall {
 	struct pt_regs *registers; /* with which the caller entered the kernel */
-	__u32 number;
 	__u32 action;
 	bool compat;
 };
@@ -72,7 +71,6 @@ static __always_inline bool syscall_wanted(struct syscall *call, __u64 number)
 	compat = syscall_compat[number];
 	if (!native && !compat)
 		return false;
-	call->number = number;
 	call->compat = syscall_is_compat();
 	call->action = call->compat ? compat : native;
 	return call->action;

@@ -2,7 +2,6 @@
 
 use corescope::flags::{self, Flag};
 use corescope::stream::event;
-use corescope::syscalls::{self, Abi};
 use corescope::{Column, Value, escape, path};
 
 use crate::bpf::types::{opensnoop_call as Call, opensnoop_event as Event};
@@ -111,11 +110,9 @@ impl Open {
     }
 
     fn call(&self) -> Value<'static> {
-        let compat = self.event.compat != 0;
-        let abi = if compat { Abi::Compat } else { Abi::Native };
-        match syscalls::name(abi, self.event.number.into()) {
-            Some(name) if compat => format!("{name} (32-bit)").into(),
-            Some(name) => name.into(),
+        match CALLS.iter().find(|(_, call)| u16::from(*call) == self.event.call) {
+            Some((name, _)) if self.event.compat != 0 => format!("{name} (32-bit)").into(),
+            Some((name, _)) => (*name).into(),
             None => Value::Missing,
         }
     }
