@@ -16,6 +16,7 @@
 
 #![allow(clippy::missing_panics_doc, clippy::must_use_candidate, reason = "as in any test")]
 
+pub mod cost;
 pub mod kernels;
 pub mod loaded;
 pub mod process;

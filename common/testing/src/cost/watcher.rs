@@ -1,0 +1,115 @@
+//! A running tool, corescope's or another: whether it is attached, and what it uses.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::programs::held;
+use crate::tool::{DEADLINE, send, wait};
+
+/// The system calls in which a tool that has set everything up waits for events or for the time to print.
+const WAITS: &[libc::c_long] = &[
+    libc::SYS_clock_nanosleep,
+    libc::SYS_epoll_pwait,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_epoll_wait,
+    libc::SYS_nanosleep,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_pause,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_poll,
+    libc::SYS_ppoll,
+    libc::SYS_pselect6,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_select,
+];
+
+/// It ends with this value.
+#[derive(Debug)]
+pub struct Watcher {
+    child: Child,
+    /// From its start until it waited for events.
+    pub attached_after: Duration,
+}
+
+impl Watcher {
+    /// Starts a tool, and waits until it holds BPF programs and waits for something to happen: that can be seen of any tool,
+    /// whatever it prints. `None` where it ends instead.
+    ///
+    /// Its standard input is empty; both outputs are up to the caller.
+    ///
+    /// # Panics
+    /// It cannot be started, or does neither.
+    pub fn start(command: &mut Command) -> Option<Self> {
+        const LOOK: Duration = Duration::from_micros(300);
+        let start = Instant::now();
+        let child = command.stdin(Stdio::null()).spawn().expect("the tool starts");
+        let mut watcher = Self { child, attached_after: Duration::ZERO };
+        while start.elapsed() < DEADLINE {
+            if watcher.child.try_wait().expect("a child of this process").is_some() {
+                return None;
+            }
+            if waits(watcher.pid()) && !held(watcher.pid()).is_empty() {
+                watcher.attached_after = start.elapsed();
+                return Some(watcher);
+            }
+            thread::sleep(LOOK);
+        }
+        panic!("{command:?} neither attaches nor ends");
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The most memory that it had at once so far, in bytes.
+    ///
+    /// # Panics
+    /// It has ended.
+    #[must_use]
+    pub fn peak(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it runs");
+        let kilobytes: u64 = line.trim_end_matches("kB").trim().parse().expect("a number");
+        kilobytes * 1024
+    }
+
+    /// The processor time that all its threads have used so far, to a nanosecond (schedstat).
+    ///
+    /// # Panics
+    /// It has ended.
+    #[must_use]
+    pub fn cpu_time(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("a process");
+        let text = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("schedstat")).ok());
+        let times = text.filter_map(|text| text.split(' ').next()?.parse::<u64>().ok());
+        Duration::from_nanos(times.sum())
+    }
+
+    /// Ends it as Ctrl-C does; gives the time that it took.
+    pub fn end(mut self) -> Duration {
+        let asked = Instant::now();
+        send(self.pid(), libc::SIGINT);
+        let _ = wait(&mut self.child);
+        asked.elapsed()
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether the first thread of a process sleeps in one of those calls.
+fn waits(pid: u32) -> bool {
+    let Ok(text) = fs::read_to_string(format!("/proc/{pid}/syscall")) else {
+        return false;
+    };
+    let number = text.split(' ').next().and_then(|number| number.parse().ok());
+    number.is_some_and(|number| WAITS.contains(&number))
+}
