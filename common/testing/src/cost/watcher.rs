@@ -35,7 +35,7 @@ pub struct Watcher {
 
 impl Watcher {
     /// Starts a tool, and waits until it holds BPF programs and waits for something to happen: that can be seen of any tool,
-    /// whatever it prints. `None` where it ends instead.
+    /// whatever it prints. `None` where it ends instead, or waits without any: the peers' way when hooks are missing.
     ///
     /// Its standard input is empty; both outputs are up to the caller.
     ///
@@ -43,16 +43,22 @@ impl Watcher {
     /// It cannot be started, or does neither.
     pub fn start(command: &mut Command) -> Option<Self> {
         const LOOK: Duration = Duration::from_micros(300);
+        const PATIENCE: Duration = Duration::from_secs(5);
         let start = Instant::now();
         let child = command.stdin(Stdio::null()).spawn().expect("the tool starts");
         let mut watcher = Self { child, attached_after: Duration::ZERO };
+        let mut idle_since = None;
         while start.elapsed() < DEADLINE {
             if watcher.child.try_wait().expect("a child of this process").is_some() {
                 return None;
             }
-            if waits(watcher.pid()) && !held(watcher.pid()).is_empty() {
+            if !waits(watcher.pid()) {
+                idle_since = None;
+            } else if !held(watcher.pid()).is_empty() {
                 watcher.attached_after = start.elapsed();
                 return Some(watcher);
+            } else if idle_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                return None;
             }
             thread::sleep(LOOK);
         }

@@ -105,6 +105,23 @@ impl Work {
         })
     }
 
+    /// Does it in rounds of so many times; `look` is called before the first round and after each, in the thread that does
+    /// it.
+    ///
+    /// # Panics
+    /// The work fails.
+    pub fn rounds(&self, rounds: usize, times: u32, mut look: impl FnMut() + Send) {
+        self.in_thread(move |once| {
+            look();
+            for _ in 0..rounds {
+                for _ in 0..times {
+                    once();
+                }
+                look();
+            }
+        });
+    }
+
     fn is_of_one_thread(&self) -> bool {
         !matches!(self.tool, "" | "execsnoop" | "exitsnoop" | "offcputime" | "oomkill" | "runqlat" | "tcptop")
     }

@@ -1,0 +1,123 @@
+//! How many instructions each BPF program takes per run, corescope's and those of the tools of the same name elsewhere:
+//! see scripts/instructions, which runs this where a nanosecond is an instruction.
+//!
+//! A line per program: tool, whose (corescope or peer), program, runs per operation, instructions per run. No runs per
+//! operation: it is run by time.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use corescope_testing::cost::{Counting, Meter, Reading, Watcher, Work};
+use corescope_testing::kernels::working;
+use corescope_testing::tool::binary;
+
+/// Enough that most are disturbed by nothing: no timer, no reader that wakes up, nothing that is done for the first time.
+/// The median round is such a one.
+const ROUNDS: usize = 60;
+/// The most operations of a round: short rounds, of which few meet the timer.
+const TIMES: u32 = 20;
+/// The time after which corescope's tools print, and how often it is waited for.
+const INTERVAL: Duration = Duration::from_secs(1);
+const INTERVALS: usize = 3;
+
+fn main() {
+    let _counting = Counting::start();
+    for tool in working() {
+        let ours = Measured::of(tool, &mut Command::new(binary(tool)));
+        let ours = ours.unwrap_or_else(|| panic!("{tool} does not come up"));
+        for program in 0..ours.names.len() {
+            ours.print("corescope", program, ours.by_work(program).or_else(|| ours.by_time(program)));
+        }
+        // A peer's programs are run by what they trace, all of them.
+        let peer = Path::new("/usr/sbin").join(tool);
+        if peer.exists()
+            && let Some(peer) = Measured::of(tool, &mut Command::new(peer))
+        {
+            for program in 0..peer.names.len() {
+                peer.print("peer", program, peer.by_work(program));
+            }
+        }
+    }
+}
+
+/// Readings of a tool's programs.
+struct Measured {
+    tool: String,
+    names: Vec<String>,
+    /// Operations in a round.
+    times: u32,
+    /// The end of each round and the begin of the next: all programs twice.
+    rounds: Vec<Reading>,
+    /// All programs, once an interval, while nothing was done.
+    intervals: Vec<Reading>,
+}
+
+impl Measured {
+    /// Nothing where the tool does not come up.
+    fn of(tool: &str, command: &mut Command) -> Option<Self> {
+        // Where nothing says the time zone, the C library looks for it at each event, which tools see and print.
+        let command = command.env("TZ", "UTC0").stdout(Stdio::null()).stderr(Stdio::null());
+        let watcher = Watcher::start(command)?;
+        let meter = Meter::of(watcher.pid());
+        let names = meter.names();
+        let work = Work::of(tool);
+        // Processes that begin and end meet the timer in any case.
+        let times = (work.times / 5_000).clamp(1, TIMES);
+
+        let mut rounds = Vec::with_capacity((ROUNDS + 1) * 2 * names.len());
+        work.rounds(ROUNDS, times, || {
+            meter.read(&mut rounds);
+            meter.read(&mut rounds);
+        });
+        let mut intervals = Vec::new();
+        for _ in 0..INTERVALS {
+            meter.read(&mut intervals);
+            thread::sleep(INTERVAL);
+        }
+        Some(Self { tool: tool.into(), names, times, rounds, intervals })
+    }
+
+    /// Runs per operation, and instructions per run, of a program that the work runs.
+    fn by_work(&self, program: usize) -> Option<(f64, f64)> {
+        let count = self.names.len();
+        let looks: Vec<_> = self.rounds.chunks(2 * count).map(|both| (both[program], both[count + program])).collect();
+        // Looking is a system call, too, and some tools count those: a round without work has nothing else in it.
+        let empty = looks.iter().map(|(end, begin)| between(*end, *begin));
+        let (no_runs, no_time) = (median(empty.clone().map(|(runs, _)| runs))?, median(empty.map(|(_, time)| time))?);
+        let rounds = looks.windows(2).map(|two| between(two[0].1, two[1].0));
+        let (runs, time) = per_run(rounds.map(|(runs, time)| (runs - no_runs, time - no_time)))?;
+        Some((runs / f64::from(self.times), time))
+    }
+
+    /// The same for one that is run once an interval.
+    fn by_time(&self, program: usize) -> Option<(f64, f64)> {
+        let looks: Vec<_> = self.intervals.chunks(self.names.len()).map(|look| look[program]).collect();
+        let (_, time) = per_run(looks.windows(2).map(|two| between(two[0], two[1])))?;
+        Some((0., time))
+    }
+
+    fn print(&self, whose: &str, program: usize, cost: Option<(f64, f64)>) {
+        if let Some((runs, instructions)) = cost {
+            println!("{}\t{whose}\t{}\t{runs:.3}\t{instructions:.1}", self.tool, self.names[program]);
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "they are small")]
+fn between(begin: Reading, end: Reading) -> (f64, f64) {
+    ((end.runs - begin.runs) as f64, (end.nanoseconds - begin.nanoseconds) as f64)
+}
+
+/// Runs, and time per run, where there were any in most of what was looked at.
+fn per_run(looks: impl Iterator<Item = (f64, f64)> + Clone) -> Option<(f64, f64)> {
+    let runs = median(looks.clone().map(|(runs, _)| runs)).filter(|runs| *runs > 0.)?;
+    Some((runs, median(looks.filter(|(runs, _)| *runs > 0.).map(|(runs, time)| time / runs))?))
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied()
+}
