@@ -1,6 +1,7 @@
 //! A running tool, corescope's or another: whether it is attached, and what it uses.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,16 +44,18 @@ impl Watcher {
     /// It cannot be started, or does neither.
     pub fn start(command: &mut Command) -> Option<Self> {
         const LOOK: Duration = Duration::from_micros(300);
-        const PATIENCE: Duration = Duration::from_secs(5);
+        const PATIENCE: Duration = Duration::from_secs(2);
         let start = Instant::now();
         let child = command.stdin(Stdio::null()).spawn().expect("the tool starts");
         let mut watcher = Self { child, attached_after: Duration::ZERO };
+        // Opened once: a tool that watches opens or stats would be woken by each look, and never be seen waiting.
+        let call = File::open(format!("/proc/{}/syscall", watcher.pid())).expect("a process");
         let mut idle_since = None;
         while start.elapsed() < DEADLINE {
             if watcher.child.try_wait().expect("a child of this process").is_some() {
                 return None;
             }
-            if !waits(watcher.pid()) {
+            if !waits(&call) {
                 idle_since = None;
             } else if !held(watcher.pid()).is_empty() {
                 watcher.attached_after = start.elapsed();
@@ -111,11 +114,13 @@ impl Drop for Watcher {
     }
 }
 
-/// Whether the first thread of a process sleeps in one of those calls.
-fn waits(pid: u32) -> bool {
-    let Ok(text) = fs::read_to_string(format!("/proc/{pid}/syscall")) else {
+/// Whether the first thread of a process sleeps in one of those calls, by its file of them in /proc.
+fn waits(call: &File) -> bool {
+    let mut text = [0; 32];
+    let Ok(length) = call.read_at(&mut text, 0) else {
         return false;
     };
-    let number = text.split(' ').next().and_then(|number| number.parse().ok());
+    let number = text[..length].split(|byte| *byte == b' ').next();
+    let number = number.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
     number.is_some_and(|number| WAITS.contains(&number))
 }
