@@ -7,8 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use libbpf_rs::ProgramType;
-use libbpf_rs::btf::types::{FuncProto, Ptr, Struct, Typedef};
-use libbpf_rs::btf::{Btf, BtfType, ReferencesType};
+
+use crate::btf::{self, Btf, kind};
 
 /// Where a kernel built with `CONFIG_DEBUG_INFO_BTF` shows its types.
 pub const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -39,7 +39,7 @@ fn check_magic(path: &Path) -> Result<()> {
     let mut magic = [0; 2];
     let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     file.read_exact(&mut magic).with_context(|| format!("cannot read {}", path.display()))?;
-    if u16::from_ne_bytes(magic) != 0xeb9f {
+    if u16::from_ne_bytes(magic) != btf::MAGIC {
         bail!("{} holds something else than BTF", path.display());
     }
     Ok(())
@@ -50,37 +50,44 @@ fn check_magic(path: &Path) -> Result<()> {
 pub struct Types(Btf<'static>);
 
 impl Types {
-    /// Reads them, from `custom` (--btf) or from the kernel itself. It takes some milliseconds.
+    /// Reads them, from `custom` (--btf) or from the kernel itself. It takes a millisecond, or some where the kernel's types
+    /// cannot be mapped.
     ///
     /// # Errors
     /// There are none to read.
     pub fn read(custom: Option<&Path>) -> Result<Self> {
-        // The kernel's own are mapped and not copied, where the kernel can do that (6.16).
-        let types = custom.map_or_else(Btf::from_vmlinux, Btf::from_path);
-        Ok(Self(types.context("cannot read the kernel's types")?))
+        Btf::read(custom.unwrap_or(Path::new(BTF))).map(Self).context("cannot read the kernel's types")
+    }
+
+    /// Those that the types of a BPF object mention, with all that belongs to them.
+    ///
+    /// # Errors
+    /// The object's types are none.
+    pub(crate) fn subset(&self, object: &[u8]) -> Result<Vec<u8>> {
+        Ok(self.0.subset(&Btf::of(object).context("the BPF object's types")?.mentioned()))
     }
 
     /// Whether there is a type of this name, of whatever kind.
     #[must_use]
     pub fn has_type(&self, name: &str) -> bool {
-        self.0.type_by_name::<BtfType<'_>>(name).is_some()
+        self.0.named(name).next().is_some()
     }
 
     /// Whether there is a struct of this name with this field.
     #[must_use]
     pub fn has_field(&self, name: &str, field: &str) -> bool {
-        let found = self.0.type_by_name::<Struct<'_>>(name);
-        found.is_some_and(|found| found.iter().any(|member| member.name.is_some_and(|name| name == field)))
+        let mut found = self.0.named(name).filter(|found| found.kind == kind::STRUCT);
+        found.any(|found| self.0.members(&found).any(|member| member == field.as_bytes()))
     }
 
     /// How many arguments a tracepoint has, where there is one of this name: kernels add to them.
     #[must_use]
     pub fn tracepoint_arguments(&self, name: &str) -> Option<usize> {
         // A pointer to a function, of which the first argument belongs to the tracepoint itself.
-        let pointer: Ptr<'_> =
-            self.0.type_by_name::<Typedef<'_>>(&format!("btf_trace_{name}"))?.referenced_type().try_into().ok()?;
-        let function: FuncProto<'_> = pointer.referenced_type().try_into().ok()?;
-        function.iter().count().checked_sub(1)
+        let named = self.0.named(&format!("btf_trace_{name}")).find(|found| found.kind == kind::TYPEDEF)?;
+        let pointer = self.0.get(named.target).filter(|found| found.kind == kind::PTR)?;
+        let function = self.0.get(pointer.target).filter(|found| found.kind == kind::FUNC_PROTO)?;
+        function.count.checked_sub(1)
     }
 
     /// Whether a program at a tracepoint may be preempted: it is then skipped for all others that run on its CPU until it
@@ -164,10 +171,9 @@ fn hook(warning: &str, name: &str) -> String {
 mod tests {
     use std::os::fd::{FromRawFd, OwnedFd};
 
-    use libbpf_rs::btf::types::Func;
     use libbpf_rs::libbpf_sys;
 
-    use super::{Types, check_btf, explain, permits_fentry};
+    use super::{Types, check_btf, explain, kind, permits_fentry};
 
     #[test]
     fn a_missing_hook_is_named() {
@@ -188,11 +194,12 @@ mod tests {
     #[test]
     fn fentry_is_permitted_where_a_program_for_it_loads() {
         let types = Types::read(None).expect("a kernel with BTF");
-        let function = types.0.type_by_name::<Func<'_>>("cap_capable").expect("a function of every kernel");
+        let mut named = types.0.named("cap_capable");
+        let function = named.find(|found| found.kind == kind::FUNC).expect("a function of every kernel");
         let mut options = libbpf_sys::bpf_prog_load_opts {
             sz: size_of::<libbpf_sys::bpf_prog_load_opts>() as libbpf_sys::size_t,
             expected_attach_type: libbpf_sys::BPF_TRACE_FENTRY,
-            attach_btf_id: function.type_id().into(),
+            attach_btf_id: function.id,
             ..Default::default()
         };
         // `return 0` in machine code: two instructions, each with its opcode in the lowest byte.

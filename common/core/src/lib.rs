@@ -6,6 +6,7 @@
 //! text or JSON from one description.
 
 pub mod address;
+mod btf;
 pub mod cli;
 pub mod clock;
 pub mod column;
@@ -25,6 +26,7 @@ pub mod libbpf_log;
 pub mod loader;
 pub mod lost;
 pub mod manual;
+mod memory_file;
 pub mod netns;
 pub mod object;
 pub mod options;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Link, OpenObject};
 
+use crate::memory_file::MemoryFile;
 use crate::options::Common;
 use crate::setup::{self, Setup};
 use crate::{complain, kernel, libbpf_log, tracefs, twins};
@@ -23,17 +24,28 @@ pub fn load<'obj, Builder: SkelBuilder<'obj>>(
 ) -> Result<<Builder::Output as OpenSkel<'obj>>::Output> {
     kernel::check_btf(common.btf.as_deref())?;
     libbpf_log::capture(common.verbose);
-    if let Some(path) = &common.btf {
-        builder.object_builder_mut().btf_custom_path(path)?;
-    }
+    let mut types = MemoryFile::new().context("cannot make a file in memory")?;
+    builder.object_builder_mut().btf_custom_path(types.path())?;
     let mut open = builder.open(object).context("cannot open the BPF object")?;
     let mut setup = Setup::of(open.open_object_mut(), common.btf.as_deref());
     configure(&mut setup)?;
     twins::choose(&mut setup)?;
+    // What libbpf is to look through are the types of this kernel, but few of them.
+    types.write(&setup.mentioned_types()?).context("cannot write to memory")?;
     let inner = setup.into_inner_maps();
     let skel = open.load().map_err(|error| refusal(error, "load"))?;
     setup::insert_inner_maps(skel.object(), &inner)?;
+    give_back();
     Ok(skel)
+}
+
+/// Gives the memory back that the search through the kernel's types took: more than all that follows.
+fn give_back() {
+    // SAFETY: it concerns memory that nobody uses.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0)
+    };
 }
 
 /// Attaches every program that was loaded and has a fixed place, and gives the links: dropping them detaches.

@@ -5,8 +5,8 @@ use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use libbpf_rs::{MapCore, MapFlags, MapHandle, Object, OpenObject};
+use anyhow::{Context, Result, ensure};
+use libbpf_rs::{AsRawLibbpf, MapCore, MapFlags, MapHandle, Object, OpenObject, libbpf_sys};
 
 use crate::kernel::Types;
 
@@ -34,6 +34,19 @@ impl<'a> Setup<'a> {
         }
         let types = Types::read(self.btf)?;
         Ok(self.types.get_or_init(|| types))
+    }
+
+    /// The kernel's types that those of the object mention, as BTF.
+    pub(crate) fn mentioned_types(&self) -> Result<Vec<u8>> {
+        // SAFETY: the object lives as long as `self`, and its BTF as long as the object.
+        let own = unsafe {
+            let btf = libbpf_sys::bpf_object__btf(self.object.as_libbpf_object().as_ptr());
+            let mut size = 0;
+            let bytes = libbpf_sys::btf__raw_data(btf, &raw mut size);
+            ensure!(!bytes.is_null(), "the BPF object has no types");
+            std::slice::from_raw_parts(bytes.cast(), size as usize)
+        };
+        self.types()?.subset(own)
     }
 
     /// Makes `map` the only inner map of the object's array of maps called `array`, once that exists.

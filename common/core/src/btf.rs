@@ -1,0 +1,221 @@
+//! The kernel's types in BTF (Documentation/bpf/btf.rst): what a tool asks about them, and the few that it needs.
+//!
+//! Why not libbpf's reader: a kernel has more than a hundred thousand types, libbpf keeps a list of all and looks through
+//! the whole list, name by name, for each type that a program mentions. That was most of the time until a tool was attached.
+
+mod bytes;
+mod subset;
+
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+
+pub(crate) const MAGIC: u16 = 0xeb9f;
+
+/// The kinds of types that are looked at, with their numbers in the format.
+pub(crate) mod kind {
+    pub(crate) const INT: u8 = 1;
+    pub(crate) const PTR: u8 = 2;
+    pub(crate) const ARRAY: u8 = 3;
+    pub(crate) const STRUCT: u8 = 4;
+    pub(crate) const UNION: u8 = 5;
+    pub(crate) const ENUM: u8 = 6;
+    pub(crate) const FWD: u8 = 7;
+    pub(crate) const TYPEDEF: u8 = 8;
+    pub(crate) const VOLATILE: u8 = 9;
+    pub(crate) const CONST: u8 = 10;
+    pub(crate) const RESTRICT: u8 = 11;
+    #[cfg(test)]
+    pub(crate) const FUNC: u8 = 12;
+    pub(crate) const FUNC_PROTO: u8 = 13;
+    pub(crate) const VAR: u8 = 14;
+    pub(crate) const DATASEC: u8 = 15;
+    pub(crate) const FLOAT: u8 = 16;
+    pub(crate) const DECL_TAG: u8 = 17;
+    pub(crate) const TYPE_TAG: u8 = 18;
+    pub(crate) const ENUM64: u8 = 19;
+}
+
+/// One type.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Type {
+    pub(crate) id: u32,
+    pub(crate) kind: u8,
+    /// Where its name is among the strings; 0 for none.
+    name: u32,
+    /// How many members, values or parameters it has.
+    pub(crate) count: usize,
+    /// Its size in bytes or the type that it refers to, as the kind has it.
+    pub(crate) target: u32,
+    /// Where it begins, where its members do, and where it ends.
+    start: usize,
+    members: usize,
+    end: usize,
+}
+
+/// Types by number: void is 0 and not among them.
+#[derive(Debug)]
+pub(crate) struct Btf<'a> {
+    bytes: Bytes<'a>,
+    types: Range<usize>,
+    strings: Range<usize>,
+    /// Where every so many types begin: a list of all would take half a megabyte.
+    marks: Vec<usize>,
+}
+
+/// Types from one mark to the next.
+const STEP: usize = 64;
+/// Bytes of a type before its members, and of a member of a struct.
+const HEADER: usize = 12;
+const MEMBER: usize = 12;
+
+impl Btf<'static> {
+    /// Reads a file of BTF; the kernel's own is mapped where the kernel can do that (6.16).
+    ///
+    /// # Errors
+    /// It cannot be read, or is damaged.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let bytes = Bytes::of(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse(bytes).with_context(|| format!("{} is damaged", path.display()))
+    }
+}
+
+impl<'a> Btf<'a> {
+    /// Types that are in memory already.
+    ///
+    /// # Errors
+    /// They are none.
+    pub(crate) fn of(bytes: &'a [u8]) -> Result<Self> {
+        Self::parse(Bytes::from(bytes))
+    }
+
+    fn parse(bytes: Bytes<'a>) -> Result<Self> {
+        let number = |at| word(&bytes, at).map(|number| number as usize);
+        let half = bytes.first_chunk().map(|half| u16::from_ne_bytes(*half));
+        ensure!(half == Some(MAGIC), "no BTF");
+        // Behind magic, version and flags: the header's length, then offset and length of types and of strings from its end.
+        let section = |at| {
+            let start = number(4)? + number(at)?;
+            let end = start + number(at + 4)?;
+            (end <= bytes.len()).then_some(start..end)
+        };
+        let (types, strings) = section(8).zip(section(16)).context("the header is cut off")?;
+        let mut btf = Self { bytes, types, strings, marks: Vec::new() };
+        let (mut at, mut count) = (btf.types.start, 0);
+        while at < btf.types.end {
+            if count % STEP == 0 {
+                btf.marks.push(at);
+            }
+            count += 1;
+            at = btf.type_at(0, at).context("a type is cut off")?.end;
+        }
+        Ok(btf)
+    }
+
+    /// All of them, in the order of their numbers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Type> {
+        self.iter_from(1, self.types.start)
+    }
+
+    /// The type of a number; none for void.
+    pub(crate) fn get(&self, id: u32) -> Option<Type> {
+        let index = id.checked_sub(1)? as usize;
+        let mark = *self.marks.get(index / STEP)?;
+        self.iter_from(id - u32::try_from(index % STEP).ok()?, mark).nth(index % STEP)
+    }
+
+    fn iter_from(&self, first: u32, mut at: usize) -> impl Iterator<Item = Type> {
+        (first..).map_while(move |id| {
+            let found = self.type_at(id, at)?;
+            at = found.end;
+            Some(found)
+        })
+    }
+
+    fn type_at(&self, id: u32, start: usize) -> Option<Type> {
+        if start >= self.types.end {
+            return None;
+        }
+        let [name, info, target] = [0, 4, 8].map(|offset| word(&self.bytes, start + offset));
+        let (info, members) = (info?, start + HEADER);
+        let (kind, count) = ((info >> 24 & 0x1f) as u8, (info & 0xffff) as usize);
+        let end = members
+            + match kind {
+                kind::INT | kind::VAR | kind::DECL_TAG => 4,
+                kind::ARRAY => 12,
+                kind::STRUCT | kind::UNION | kind::DATASEC | kind::ENUM64 => count * MEMBER,
+                kind::ENUM | kind::FUNC_PROTO => count * 8,
+                _ => 0,
+            };
+        (end <= self.types.end).then_some(Type { id, kind, name: name?, count, target: target?, start, members, end })
+    }
+
+    /// The name of a type; empty where it has none.
+    pub(crate) fn name(&self, found: &Type) -> &[u8] {
+        self.string(found.name)
+    }
+
+    /// The names of a struct's or union's members.
+    pub(crate) fn members(&self, found: &Type) -> impl Iterator<Item = &[u8]> {
+        (0..found.count).filter_map(move |index| Some(self.string(word(&self.bytes, found.members + index * MEMBER)?)))
+    }
+
+    fn string(&self, offset: u32) -> &[u8] {
+        let rest = self.bytes[self.strings.clone()].get(offset as usize..).unwrap_or_default();
+        let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
+        &rest[..end]
+    }
+
+    /// The types of this name, of whatever kind. Each name is there once, so its place is looked for, and then types that
+    /// have that place.
+    pub(crate) fn named(&self, name: &str) -> impl Iterator<Item = Type> {
+        let place = self.place(name);
+        place.into_iter().flat_map(|place| self.iter().filter(move |found| found.name == place))
+    }
+
+    /// Where a string is among the strings.
+    fn place(&self, name: &str) -> Option<u32> {
+        let strings = &self.bytes[self.strings.clone()];
+        let needle = [b"\0", name.as_bytes(), b"\0"].concat();
+        // SAFETY: both lengths are those of the slices.
+        let found = unsafe {
+            libc::memmem(strings.as_ptr().cast(), strings.len(), needle.as_ptr().cast(), needle.len()).cast::<u8>()
+        };
+        if found.is_null() {
+            return None;
+        }
+        // Behind the NUL of the string before it.
+        u32::try_from(found.addr() - strings.as_ptr().addr() + 1).ok()
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Btf, kind};
+    use crate::kernel::BTF;
+
+    #[test]
+    fn types_are_found_by_name_and_number() {
+        let types = Btf::read(BTF.as_ref()).expect("a kernel with BTF");
+        let task = types.named("task_struct").find(|found| found.kind == kind::STRUCT).expect("in every kernel");
+        assert!(types.members(&task).any(|name| name == b"tgid"));
+        let same = types.get(task.id).expect("its number");
+        assert_eq!((types.name(&same), same.id, same.start), (&b"task_struct"[..], task.id, task.start));
+        assert_eq!(types.named("no such type").count(), 0);
+        assert!(types.get(0).is_none() && types.get(u32::MAX).is_none());
+    }
+
+    #[test]
+    fn damaged_types_are_refused() {
+        let whole = std::fs::read(BTF).expect("a kernel with BTF");
+        for bytes in [&[][..], b"ELF", &whole[..8], &whole[..whole.len() / 2], &whole[..whole.len() - 1]] {
+            assert!(Btf::of(bytes).is_err(), "{} bytes", bytes.len());
+        }
+    }
+}
