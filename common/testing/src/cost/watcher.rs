@@ -44,24 +44,27 @@ impl Watcher {
     /// It cannot be started, or does neither.
     pub fn start(command: &mut Command) -> Option<Self> {
         const LOOK: Duration = Duration::from_micros(300);
-        const PATIENCE: Duration = Duration::from_secs(2);
+        // A second or so. They need not follow each other: such a tool wakes up now and then, and waits again.
+        const IDLE_LOOKS: u32 = 3_000;
         let start = Instant::now();
         let child = command.stdin(Stdio::null()).spawn().expect("the tool starts");
         let mut watcher = Self { child, attached_after: Duration::ZERO };
         // Opened once: a tool that watches opens or stats would be woken by each look, and never be seen waiting.
         let call = File::open(format!("/proc/{}/syscall", watcher.pid())).expect("a process");
-        let mut idle_since = None;
+        let mut idle = 0;
         while start.elapsed() < DEADLINE {
             if watcher.child.try_wait().expect("a child of this process").is_some() {
                 return None;
             }
-            if !waits(&call) {
-                idle_since = None;
-            } else if !held(watcher.pid()).is_empty() {
-                watcher.attached_after = start.elapsed();
-                return Some(watcher);
-            } else if idle_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
-                return None;
+            if waits(&call) {
+                if !held(watcher.pid()).is_empty() {
+                    watcher.attached_after = start.elapsed();
+                    return Some(watcher);
+                }
+                idle += 1;
+                if idle > IDLE_LOOKS {
+                    return None;
+                }
             }
             thread::sleep(LOOK);
         }
