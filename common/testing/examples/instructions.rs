@@ -14,10 +14,14 @@ use corescope_testing::kernels::working;
 use corescope_testing::tool::binary;
 
 /// Enough that most are disturbed by nothing: no timer, no reader that wakes up, nothing that is done for the first time.
-/// The median round is such a one.
+/// The median round is such a one. Slow work gets fewer, down to the least.
 const ROUNDS: usize = 60;
+const LEAST: usize = 20;
 /// The most operations of a round: short rounds, of which few meet the timer.
 const TIMES: u32 = 20;
+/// Then some with a time for what the kernel does later (RCU), which disturbs all else.
+const LATE_ROUNDS: usize = 5;
+const LATE: Duration = Duration::from_millis(100);
 /// The time after which corescope's tools print, and how often it is waited for.
 const INTERVAL: Duration = Duration::from_secs(1);
 const INTERVALS: usize = 3;
@@ -27,8 +31,11 @@ fn main() {
     for tool in working() {
         let ours = Measured::of(tool, &mut Command::new(binary(tool)));
         let ours = ours.unwrap_or_else(|| panic!("{tool} does not come up"));
-        for program in 0..ours.names.len() {
-            ours.print("corescope", program, ours.by_work(program).or_else(|| ours.by_time(program)));
+        let cost = |program| ours.by_work(program).or_else(|| ours.by_time(program));
+        let costs: Vec<_> = (0..ours.names.len()).map(cost).collect();
+        assert!(costs.iter().any(Option::is_some), "no program of {tool} ran: it needs work in cost/work.rs");
+        for (program, cost) in costs.into_iter().enumerate() {
+            ours.print("corescope", program, cost);
         }
         // A peer's programs are run by what they trace, all of them.
         let peer = Path::new("/usr/sbin").join(tool);
@@ -50,6 +57,8 @@ struct Measured {
     times: u32,
     /// The end of each round and the begin of the next: all programs twice.
     rounds: Vec<Reading>,
+    /// All programs, some time after each round.
+    late: Vec<Reading>,
     /// All programs, once an interval, while nothing was done.
     intervals: Vec<Reading>,
 }
@@ -66,17 +75,25 @@ impl Measured {
         // Processes that begin and end meet the timer in any case.
         let times = (work.times / 5_000).clamp(1, TIMES);
 
-        let mut rounds = Vec::with_capacity((ROUNDS + 1) * 2 * names.len());
-        work.rounds(ROUNDS, times, || {
+        let count = usize::try_from(work.times).map_or(ROUNDS, |times| times.clamp(LEAST, ROUNDS));
+
+        let mut rounds = Vec::with_capacity((count + 1) * 2 * names.len());
+        work.rounds(count, times, || {
             meter.read(&mut rounds);
             meter.read(&mut rounds);
         });
+        let mut late = Vec::new();
+        work.rounds(LATE_ROUNDS, times, || {
+            thread::sleep(LATE);
+            meter.read(&mut late);
+        });
         let mut intervals = Vec::new();
-        for _ in 0..INTERVALS {
-            meter.read(&mut intervals);
+        // The first passes unread: the work's own thread ends in it.
+        for _ in 0..=INTERVALS {
             thread::sleep(INTERVAL);
+            meter.read(&mut intervals);
         }
-        Some(Self { tool: tool.into(), names, times, rounds, intervals })
+        Some(Self { tool: tool.into(), names, times, rounds, late, intervals })
     }
 
     /// Runs per operation, and instructions per run, of a program that the work runs.
@@ -87,15 +104,19 @@ impl Measured {
         let empty = looks.iter().map(|(end, begin)| between(*end, *begin));
         let (no_runs, no_time) = (median(empty.clone().map(|(runs, _)| runs))?, median(empty.map(|(_, time)| time))?);
         let rounds = looks.windows(2).map(|two| between(two[0].1, two[1].0));
-        let (runs, time) = per_run(rounds.map(|(runs, time)| (runs - no_runs, time - no_time)))?;
+        let cost = per_run(rounds.map(|(runs, time)| (runs - no_runs, time - no_time)));
+        let (runs, time) = cost.or_else(|| self.between_looks(&self.late, program))?;
         Some((runs / f64::from(self.times), time))
     }
 
     /// The same for one that is run once an interval.
     fn by_time(&self, program: usize) -> Option<(f64, f64)> {
-        let looks: Vec<_> = self.intervals.chunks(self.names.len()).map(|look| look[program]).collect();
-        let (_, time) = per_run(looks.windows(2).map(|two| between(two[0], two[1])))?;
-        Some((0., time))
+        self.between_looks(&self.intervals, program).map(|(_, time)| (0., time))
+    }
+
+    fn between_looks(&self, readings: &[Reading], program: usize) -> Option<(f64, f64)> {
+        let looks: Vec<_> = readings.chunks(self.names.len()).map(|look| look[program]).collect();
+        per_run(looks.windows(2).map(|two| between(two[0], two[1])))
     }
 
     fn print(&self, whose: &str, program: usize, cost: Option<(f64, f64)>) {
@@ -110,7 +131,7 @@ fn between(begin: Reading, end: Reading) -> (f64, f64) {
     ((end.runs - begin.runs) as f64, (end.nanoseconds - begin.nanoseconds) as f64)
 }
 
-/// Runs, and time per run, where there were any in most of what was looked at.
+/// Runs, and time per run, where there are any between most looks.
 fn per_run(looks: impl Iterator<Item = (f64, f64)> + Clone) -> Option<(f64, f64)> {
     let runs = median(looks.clone().map(|(runs, _)| runs)).filter(|runs| *runs > 0.)?;
     Some((runs, median(looks.filter(|(runs, _)| *runs > 0.).map(|(runs, time)| time / runs))?))
