@@ -158,9 +158,8 @@ fn processes_time() -> Duration {
     let mut own = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a local; there is such a clock.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut own) };
-    let time = |seconds: i64, nanoseconds: i64| {
-        Duration::new(seconds.unsigned_abs(), u32::try_from(nanoseconds).unwrap_or(0))
-    };
+    let time =
+        |seconds: i64, nanoseconds: i64| Duration::new(seconds.unsigned_abs(), u32::try_from(nanoseconds).unwrap_or(0));
     let child = |part: libc::timeval| time(part.tv_sec, part.tv_usec * 1000);
     time(own.tv_sec, own.tv_nsec) + child(children.ru_utime) + child(children.ru_stime)
 }

@@ -1,0 +1,177 @@
+//! The work again and again, alone and beside each candidate, taking turns.
+
+use std::time::Duration;
+
+use corescope_testing::cost::{Counting, Program, Work};
+
+use crate::candidates::{Candidate, Kind};
+use crate::figures::Figures;
+use crate::run::Run;
+
+/// What one candidate's tool costs.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Cost {
+    /// Nanoseconds that each time of the work takes longer.
+    pub(crate) added: Figures,
+    /// Nanoseconds that its BPF programs run for each time of the work.
+    pub(crate) programs: Figures,
+    /// The programs of the last round.
+    pub(crate) each: Vec<Each>,
+    /// Milliseconds until it is attached.
+    pub(crate) attached: Figures,
+    /// Milliseconds until it has ended.
+    pub(crate) ended: Figures,
+    /// The most memory that it had before it had anything to do, in MB.
+    pub(crate) idle: Figures,
+    /// The same with the work at full speed.
+    pub(crate) busy: Figures,
+}
+
+/// One program.
+#[derive(Debug, Clone)]
+pub(crate) struct Each {
+    pub(crate) name: String,
+    /// Runs for each time of the work.
+    pub(crate) runs: f64,
+    /// Nanoseconds of a run.
+    pub(crate) nanoseconds: f64,
+}
+
+/// What a candidate makes of a tool's work.
+#[derive(Debug, Clone)]
+pub(crate) enum Sight {
+    /// It prints so many rows for each time.
+    Rows(f64),
+    /// It prints something of it in the end.
+    Sums,
+    /// It attaches and misses it.
+    Nothing,
+    /// It does not attach: why.
+    Fails(String),
+}
+
+impl Sight {
+    pub(crate) fn works(&self) -> bool {
+        matches!(self, Self::Rows(_) | Self::Sums)
+    }
+}
+
+/// One candidate's tool.
+pub(crate) struct Entry<'a> {
+    pub(crate) candidate: &'a Candidate,
+    pub(crate) sight: Sight,
+    pub(crate) size: u64,
+    pub(crate) cost: Cost,
+    pub(crate) rate: crate::rate::Rate,
+}
+
+impl Entry<'_> {
+    pub(crate) fn is_ours(&self) -> bool {
+        self.candidate.kind == Kind::Ours
+    }
+}
+
+/// Looks what each candidate's tool makes of the work, of those that have such a tool.
+pub(crate) fn look_all<'a>(candidates: &'a [Candidate], work: &Work, tool: &str) -> Vec<Entry<'a>> {
+    let mut entries: Vec<Entry> = candidates.iter().filter_map(|candidate| look(candidate, work, tool)).collect();
+    // Where corescope's prints a row for each time of the work, less is nothing.
+    if entries.first().is_some_and(|ours| matches!(ours.sight, Sight::Rows(_))) {
+        for entry in entries.iter_mut().filter(|entry| matches!(entry.sight, Sight::Sums)) {
+            entry.sight = Sight::Nothing;
+        }
+    }
+    entries
+}
+
+fn look<'a>(candidate: &'a Candidate, work: &Work, tool: &str) -> Option<Entry<'a>> {
+    const SLOW: f64 = 500.;
+    /// After this time, tools that sum up have printed.
+    const INTERVAL: Duration = Duration::from_millis(1300);
+    let size = candidate.size(tool)?;
+    candidate.command(tool)?;
+    let sight = match Run::start(candidate, tool) {
+        Err(why) => Sight::Fails(why),
+        Ok(run) => {
+            let counting = Counting::start();
+            let before = Program::of(run.watcher.pid());
+            let done = work.pace(SLOW, Duration::from_millis(400)) as f64;
+            let programs = Program::since(Program::of(run.watcher.pid()), &before);
+            drop(counting);
+            let runs: u64 = programs.iter().map(|program| program.runs).sum();
+            let seen = runs as f64 > done / 2.;
+            if !seen {
+                let _ = work.pace(SLOW, INTERVAL);
+            }
+            run.settle();
+            let ended = run.end();
+            let rows = if seen { ended.rows as f64 / done } else { 0. };
+            match rows {
+                // What it does before it starts is seen as well, once.
+                rows if rows > 0.5 && (rows - rows.round()).abs() < 0.1 => Sight::Rows(rows.round()),
+                rows if rows > 0.5 => Sight::Rows(rows),
+                // The programs of some run now and then, and see what has been.
+                _ if seen && ended.lines > 1 || ended.rows > 0 || ended.process => Sight::Sums,
+                _ => Sight::Nothing,
+            }
+        }
+    };
+    Some(Entry { candidate, sight, size, cost: Cost::default(), rate: crate::rate::Rate::default() })
+}
+
+/// Measures all that see the work, `length` of it in each round. Gives what it takes alone, in nanoseconds.
+pub(crate) fn measure(entries: &mut [Entry], work: &Work, tool: &str, rounds: u32, length: Duration) -> Figures {
+    let one_time = work.time((work.times / 20).max(2)).as_secs_f64();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+    let times = (length.as_secs_f64() / one_time).max(2.) as u32;
+    let mut alone = Figures::default();
+    for _ in 0..rounds {
+        let base = nanoseconds(work.time(times));
+        alone.push(base);
+        for entry in entries.iter_mut().filter(|entry| entry.sight.works()) {
+            match Run::start(entry.candidate, tool) {
+                Ok(run) => one(&mut entry.cost, run, work, times, base),
+                Err(why) => entry.sight = Sight::Fails(why),
+            }
+        }
+    }
+    alone
+}
+
+fn one(cost: &mut Cost, run: Run, work: &Work, times: u32, base: f64) {
+    let pid = run.watcher.pid();
+    cost.attached.push(milliseconds(run.watcher.attached_after));
+    cost.idle.push(run.watcher.peak() as f64 / 1e6);
+    cost.added.push(nanoseconds(work.time(times)) - base);
+
+    // Counting takes time as well.
+    let counting = Counting::start();
+    let before = Program::of(pid);
+    let counted = (times / 2).max(1);
+    let _ = work.time(counted);
+    let programs = Program::since(Program::of(pid), &before);
+    drop(counting);
+    let per_time = |figure: u64| figure as f64 / f64::from(counted);
+    cost.programs.push(programs.iter().map(|program| per_time(program.nanoseconds)).sum());
+    cost.each = programs
+        .into_iter()
+        .map(|program| Each {
+            runs: per_time(program.runs),
+            nanoseconds: program.nanoseconds as f64 / program.runs as f64,
+            name: program.name,
+        })
+        // Others run now and then.
+        .filter(|each| each.runs >= 0.1)
+        .collect();
+
+    run.settle();
+    cost.busy.push(run.watcher.peak() as f64 / 1e6);
+    cost.ended.push(milliseconds(run.end().took));
+}
+
+fn nanoseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e9
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
