@@ -106,8 +106,10 @@ fn parse() -> Options {
 fn compare<'a>(tool: &str, options: &'a Options) -> Compared<'a> {
     eprintln!("bench: {tool}");
     let work = Work::of(tool);
-    let (part, whole) = if options.quick { (60, 300) } else { (250, 1000) };
+    let (part, whole) = if options.quick { (60, 300) } else { (200, 1000) };
     let (part, whole) = (Duration::from_millis(part), Duration::from_millis(whole));
+    // The first times are slower.
+    let _ = work.time((work.times / 20).max(2));
     let mut entries = rounds::look_all(&options.candidates, work, tool);
     let alone = rounds::measure(&mut entries, work, tool, options.rounds, part);
     rate::measure(&mut entries, work, tool, options.rounds.min(2), whole);

@@ -120,16 +120,13 @@ fn look<'a>(candidate: &'a Candidate, work: &Work, tool: &str) -> Option<Entry<'
 
 /// Measures all that see the work, `length` of it in each round. Gives what it takes alone, in nanoseconds.
 pub(crate) fn measure(entries: &mut [Entry], work: &Work, tool: &str, rounds: u32, length: Duration) -> Figures {
-    let one_time = work.time((work.times / 20).max(2)).as_secs_f64();
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-    let times = (length.as_secs_f64() / one_time).max(2.) as u32;
     let mut alone = Figures::default();
     for _ in 0..rounds {
-        let base = nanoseconds(work.time(times));
+        let base = nanoseconds(work.time(as_often(work, length)));
         alone.push(base);
         for entry in entries.iter_mut().filter(|entry| entry.sight.works()) {
             match Run::start(entry.candidate, tool) {
-                Ok(run) => one(&mut entry.cost, run, work, times, base),
+                Ok(run) => one(&mut entry.cost, run, work, length, base),
                 Err(why) => entry.sight = Sight::Fails(why),
             }
         }
@@ -137,10 +134,11 @@ pub(crate) fn measure(entries: &mut [Entry], work: &Work, tool: &str, rounds: u3
     alone
 }
 
-fn one(cost: &mut Cost, run: Run, work: &Work, times: u32, base: f64) {
+fn one(cost: &mut Cost, run: Run, work: &Work, length: Duration, base: f64) {
     let pid = run.watcher.pid();
     cost.attached.push(milliseconds(run.watcher.attached_after));
     cost.idle.push(run.watcher.peak() as f64 / 1e6);
+    let times = as_often(work, length);
     cost.added.push(nanoseconds(work.time(times)) - base);
 
     // Counting takes time as well.
@@ -166,6 +164,14 @@ fn one(cost: &mut Cost, run: Run, work: &Work, times: u32, base: f64) {
     run.settle();
     cost.busy.push(run.watcher.peak() as f64 / 1e6);
     cost.ended.push(milliseconds(run.end().took));
+}
+
+/// How often the work fits into that time: beside some tools it takes twenty times as long.
+fn as_often(work: &Work, length: Duration) -> u32 {
+    let once = work.time((work.times / 200).max(2)).as_secs_f64();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+    let times = (length.as_secs_f64() / once).max(2.) as u32;
+    times
 }
 
 fn nanoseconds(time: Duration) -> f64 {
