@@ -13,6 +13,8 @@ const LONGEST: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Function {
     pub(crate) start: u64,
+    /// Where the next one starts, or this one cannot reach.
+    pub(crate) end: u64,
     pub(crate) name: String,
     /// The module's name, as `ext4`; none of the kernel itself.
     pub(crate) module: Option<String>,
@@ -33,8 +35,10 @@ pub(crate) fn look_up(addresses: &[u64]) -> io::Result<Answer> {
 }
 
 fn read(mut table: impl BufRead, addresses: &[u64]) -> io::Result<Answer> {
-    // The lines are not in order: keep the nearest function before each address and after the address below it.
+    // The lines are not in order: keep the nearest function before each address and after the address below it, and the
+    // nearest after that one.
     let mut nearest: Vec<(u64, Vec<u8>)> = vec![(0, Vec::new()); addresses.len()];
+    let mut first = vec![u64::MAX; addresses.len() + 1];
     let mut hidden = true;
     let mut line = Vec::new();
     loop {
@@ -50,6 +54,7 @@ fn read(mut table: impl BufRead, addresses: &[u64]) -> io::Result<Answer> {
             continue;
         }
         let place = addresses.partition_point(|address| *address < start);
+        first[place] = first[place].min(start);
         // Of several names for one address the first is as good as the others, and always the same.
         if let Some((best, name)) = nearest.get_mut(place)
             && start > *best
@@ -59,13 +64,17 @@ fn read(mut table: impl BufRead, addresses: &[u64]) -> io::Result<Answer> {
             name.extend_from_slice(rest);
         }
     }
+    // What is the nearest behind an address may lie behind others as well.
+    for place in (0..addresses.len()).rev() {
+        first[place] = first[place].min(first[place + 1]);
+    }
     let mut functions: Vec<Option<Function>> = Vec::with_capacity(addresses.len());
     let mut last: Option<Function> = None;
-    for (address, (start, rest)) in addresses.iter().zip(nearest) {
+    for ((address, next), (start, rest)) in addresses.iter().zip(&first[1..]).zip(nearest) {
         if start != 0 {
-            last = Some(function(start, &rest));
+            last = Some(function(start, *next, &rest));
         }
-        functions.push(last.clone().filter(|function| address - function.start < LONGEST));
+        functions.push(last.clone().filter(|function| *address < function.end));
     }
     Ok(Answer { functions, hidden })
 }
@@ -80,16 +89,16 @@ fn parse(line: &[u8]) -> Option<(u64, u8, &[u8])> {
     Some((u64::from_str_radix(address, 16).ok()?, *kind, rest))
 }
 
-fn function(start: u64, rest: &[u8]) -> Function {
+fn function(start: u64, next: u64, rest: &[u8]) -> Function {
     let text = String::from_utf8_lossy(rest);
     let (name, module) = text.split_once('\t').map_or((&*text, None), |(name, module)| (name, Some(module)));
     let module = module.map(|module| module.trim_matches(['[', ']']).to_string());
-    Function { start, name: name.to_string(), module }
+    Function { start, end: next.min(start.saturating_add(LONGEST)), name: name.to_string(), module }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Function, read};
+    use super::{Answer, Function, LONGEST, read};
 
     const TABLE: &str = "ffffffff81000000 T _text\n\
         ffffffff81000100 t first\n\
@@ -143,7 +152,11 @@ mod tests {
     #[test]
     fn the_start_is_kept() {
         let answer = read(TABLE.as_bytes(), &[0xffff_ffff_8100_0204]).expect("readable");
-        let second = Function { start: 0xffff_ffff_8100_0200, name: "second".into(), module: None };
+        let start = 0xffff_ffff_8100_0200;
+        // Nothing is listed within its reach.
+        let second = Function { start, end: start + LONGEST, name: "second".into(), module: None };
         assert_eq!(answer.functions, [Some(second)]);
+        let answer = read(TABLE.as_bytes(), &[start - 0xff, start - 1]).expect("readable");
+        assert!(answer.functions.iter().flatten().all(|first| first.end == start), "{answer:?}");
     }
 }

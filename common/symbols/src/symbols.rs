@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use blazesym::Pid;
@@ -11,11 +12,14 @@ use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
 use corescope::complain;
 
 use crate::frame::Frame;
-use crate::kallsyms;
+use crate::kallsyms::{self, Function};
 use crate::stack::Stack;
 
 /// How many processes [`Symbols::remember`] looks at: their memory maps take some kilobytes each.
 const REMEMBERED: usize = 4096;
+
+/// How often [`Symbols::resolve_ahead`] reads the kernel's table, which takes a twentieth of a second.
+const AHEAD: Duration = Duration::from_secs(2);
 
 /// Where an address lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +63,9 @@ pub struct Symbols {
     details: bool,
     wanted: BTreeMap<Space, BTreeSet<u64>>,
     known: HashMap<(Space, u64), Vec<Frame>>,
+    /// Of the kernel, by their starts.
+    functions: BTreeMap<u64, Function>,
+    read_ahead: Option<Instant>,
     remembered: HashSet<u32>,
     seen: HashSet<(u32, Vec<u8>)>,
     mount_namespace: Option<PathBuf>,
@@ -76,6 +83,8 @@ impl Symbols {
             details,
             wanted: BTreeMap::new(),
             known: HashMap::new(),
+            functions: BTreeMap::new(),
+            read_ahead: None,
             remembered: HashSet::new(),
             seen: HashSet::new(),
             mount_namespace: fs::read_link("/proc/self/ns/mnt").ok(),
@@ -101,6 +110,19 @@ impl Symbols {
                 Space::Process(pid) => self.resolve_process(pid, &places),
             };
             self.known.extend(places.iter().map(|place| (space, *place)).zip(frames));
+        }
+    }
+
+    /// Finds names while there is time, so that fewer are left to be found in the end: those of the kernel not each time.
+    pub fn resolve_ahead(&mut self) {
+        let kernel = self.wanted.remove(&Space::Kernel);
+        self.resolve();
+        if let Some(kernel) = kernel {
+            self.wanted.insert(Space::Kernel, kernel);
+            if self.read_ahead.is_none_or(|last| last.elapsed() >= AHEAD) {
+                self.resolve();
+                self.read_ahead = Some(Instant::now());
+            }
         }
     }
 
@@ -135,6 +157,8 @@ impl Symbols {
         if self.seen.len() >= REMEMBERED || !self.seen.insert((pid, comm.to_vec())) {
             return;
         }
+        // Another name is often another program, with other code at the same addresses.
+        self.known.retain(|(space, _), _| *space != Space::Process(pid));
         // By its path a file of another mount namespace would be the wrong one.
         let theirs = fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
         if theirs.is_some() && theirs == self.mount_namespace && self.cache_maps(pid).is_ok() {
@@ -148,29 +172,42 @@ impl Symbols {
     }
 
     fn resolve_kernel(&mut self, places: &[u64]) -> Vec<Vec<Frame>> {
-        let answer = match kallsyms::look_up(places) {
-            Ok(answer) => answer,
-            Err(error) => {
-                self.remark_kernel(&error);
-                return places.iter().map(|place| vec![Frame::unknown(*place)]).collect();
-            }
-        };
-        if answer.hidden {
-            let why =
-                "the kernel hides its addresses (kernel.kptr_restrict); it needs CAP_SYSLOG, and less than 2 there";
-            self.remark_kernel(&io::Error::other(why));
+        let new: Vec<u64> = places.iter().copied().filter(|place| self.function(*place).is_none()).collect();
+        if !new.is_empty() {
+            self.read_functions(&new);
         }
-        let frame = |(place, function): (&u64, Option<kallsyms::Function>)| match function {
+        let frame = |place: &u64| match self.function(*place) {
             None => Frame::unknown(*place),
             Some(function) => Frame {
                 address: *place,
-                symbol: Some(function.name),
+                symbol: Some(function.name.clone()),
                 offset: place - function.start,
-                module: function.module.map(PathBuf::from),
+                module: function.module.as_ref().map(PathBuf::from),
                 ..Frame::default()
             },
         };
-        places.iter().zip(answer.functions).map(|pair| vec![frame(pair)]).collect()
+        places.iter().map(|place| vec![frame(place)]).collect()
+    }
+
+    /// The kernel's function at an address, if it is known already.
+    fn function(&self, place: u64) -> Option<&Function> {
+        let (_, function) = self.functions.range(..=place).next_back()?;
+        (place < function.end).then_some(function)
+    }
+
+    fn read_functions(&mut self, places: &[u64]) {
+        match kallsyms::look_up(places) {
+            Ok(answer) => {
+                if answer.hidden {
+                    let why = "the kernel hides its addresses (kernel.kptr_restrict); it needs CAP_SYSLOG, and less \
+                        than 2 there";
+                    self.remark_kernel(&io::Error::other(why));
+                }
+                self.functions
+                    .extend(answer.functions.into_iter().flatten().map(|function| (function.start, function)));
+            }
+            Err(error) => self.remark_kernel(&error),
+        }
     }
 
     /// Says once that there will be no names.

@@ -1,5 +1,6 @@
 //! What is printed at the end of each interval.
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use anyhow::Result;
@@ -43,6 +44,8 @@ pub(crate) struct Report<'run, 'obj> {
     lost: Lost<'run>,
     sums: Sums,
     symbols: Symbols,
+    /// Processes with the numbers of their stacks, for which names were looked for.
+    seen: HashSet<(u32, u64, u64)>,
 }
 
 impl<'run, 'obj> Report<'run, 'obj> {
@@ -54,6 +57,7 @@ impl<'run, 'obj> Report<'run, 'obj> {
             lost: Lost::of(skel),
             sums: Sums::default(),
             symbols: Symbols::new(args.storage.frames.source_lines),
+            seen: HashSet::new(),
         }
     }
 
@@ -77,13 +81,19 @@ impl<'run, 'obj> Report<'run, 'obj> {
         self.out.flush()
     }
 
-    /// Remembers processes while they are there.
+    /// Remembers processes while they are there, and finds names ahead: less is left for the end.
     pub(crate) fn look(&mut self) -> Result<()> {
-        if !self.args.sides.kernel_stacks_only {
-            for key in Sums::keys(&self.skel.maps.sums)?.iter().filter(|key| key.user_stack != 0) {
+        let stacks = StackMap::new(&self.skel.maps.stacks);
+        for key in Sums::keys(&self.skel.maps.sums)? {
+            if key.user_stack != 0 {
                 self.symbols.remember(key.pid, escape::c_string(&key.comm));
             }
+            if self.seen.insert((key.pid, key.user_stack, key.kernel_stack)) {
+                self.symbols.want(Space::Process(key.pid), &stacks.read(key.user_stack));
+                self.symbols.want(Space::Kernel, &stacks.read(key.kernel_stack));
+            }
         }
+        self.symbols.resolve_ahead();
         Ok(())
     }
 
@@ -113,6 +123,7 @@ impl<'run, 'obj> Report<'run, 'obj> {
             }
         }
         self.symbols.forget_processes();
+        self.seen.clear();
         self.lost.report(&mut self.out);
         self.out.flush()
     }
