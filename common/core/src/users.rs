@@ -44,7 +44,10 @@ mod tests {
     #[test]
     fn lines_of_users() {
         let users = "root:x:0:0:root:/root:/bin/sh\nbroken\na:x:b\nme:x:1000:1000::/:";
-        assert_eq!(["root", "me", "broken", "a", "x"].map(|name| id(users, name)), [Some(0), Some(1000), None, None, None]);
+        assert_eq!(
+            ["root", "me", "broken", "a", "x"].map(|name| id(users, name)),
+            [Some(0), Some(1000), None, None, None]
+        );
     }
 
     #[test]
