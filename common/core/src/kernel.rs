@@ -97,7 +97,7 @@ impl Types {
     /// there for the tracepoints of the idle loop only; the struct came with 6.13, when that was gone.
     #[must_use]
     pub fn preempts_tracepoints(&self) -> bool {
-        self.has_type("tracepoint_ext") && self.has_type("tracepoint_srcu_srcu_data")
+        self.has_type("tracepoint_srcu_srcu_data") && self.has_type("tracepoint_ext")
     }
 
     /// Whether a program that runs under a run queue's lock, as at `sched_switch`, may make storage for a task.
