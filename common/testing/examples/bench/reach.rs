@@ -99,7 +99,7 @@ fn compare(what: &str, unit: &str, ours: f64, theirs: f64, name: &str, part: f64
 
 fn limit(what: &str, unit: &str, ours: Option<f64>, most: f64) -> Option<String> {
     let ours = ours.filter(|ours| *ours > most)?;
-    Some(format!("{what} {} {unit}; at most {most} {unit} is the goal", short(ours)))
+    Some(format!("{what} {ours:.2} {unit}; at most {most} {unit} is the goal"))
 }
 
 /// Events that did not come although they should have, or of which nothing was said.

@@ -32,7 +32,7 @@ pub(crate) fn markdown(compared: &[Compared], candidates: &[Candidate], rounds: 
     page.rates();
     page.lines();
     page.figures("Start to attached, ms", |cost| &cost.attached, false);
-    page.figures("End, ms", |cost| &cost.ended, false);
+    page.figures("End, ms (looked at every 2 ms)", |cost| &cost.ended, false);
     page.figures("Peak memory with nothing to do, MB", |cost| &cost.idle, false);
     page.figures("Peak memory with the work at full speed, MB", |cost| &cost.busy, false);
     page.sizes();
