@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{Link, OpenObject};
 
-use crate::memory_file::MemoryFile;
+use crate::memory::{self, MemoryFile};
 use crate::options::Common;
 use crate::setup::{self, Setup};
 use crate::{complain, kernel, libbpf_log, tracefs, twins};
@@ -23,6 +23,7 @@ pub fn load<'obj, Builder: SkelBuilder<'obj>>(
     configure: impl FnOnce(&mut Setup<'_>) -> Result<()>,
 ) -> Result<<Builder::Output as OpenSkel<'obj>>::Output> {
     kernel::check_btf(common.btf.as_deref())?;
+    memory::give_back();
     libbpf_log::capture(common.verbose);
     let mut types = MemoryFile::new().context("cannot make a file in memory")?;
     builder.object_builder_mut().btf_custom_path(types.path())?;
@@ -35,17 +36,8 @@ pub fn load<'obj, Builder: SkelBuilder<'obj>>(
     let inner = setup.into_inner_maps();
     let skel = open.load().map_err(|error| refusal(error, "load"))?;
     setup::insert_inner_maps(skel.object(), &inner)?;
-    give_back();
+    memory::give_back();
     Ok(skel)
-}
-
-/// Gives the memory back that the search through the kernel's types took: more than all that follows.
-fn give_back() {
-    // SAFETY: it concerns memory that nobody uses.
-    #[cfg(target_env = "gnu")]
-    unsafe {
-        libc::malloc_trim(0)
-    };
 }
 
 /// Attaches every program that was loaded and has a fixed place, and gives the links: dropping them detaches.
