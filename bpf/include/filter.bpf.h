@@ -12,6 +12,7 @@
 
 #define FILTER_IDS 64 /* as in common/core/src/filter.rs */
 
+const volatile bool filter_any; /* one look for all that follow: the verifier drops checks, but not what they load */
 const volatile bool filter_by_uid;
 const volatile bool filter_by_comm;
 const volatile bool filter_by_cgroup;
@@ -153,6 +154,8 @@ static __always_inline bool filter_allows_apart_from_ids(struct task_struct *tas
 /* Whether the user asked for this task. It may be any task, not just the current one. */
 static __always_inline bool filter_allows(struct task_struct *task)
 {
+	if (!filter_any)
+		return true;
 	if (filter_tgid && BPF_CORE_READ(task, tgid) != filter_tgid)
 		return false;
 	if (filter_tid && BPF_CORE_READ(task, pid) != filter_tid)
@@ -167,6 +170,8 @@ static __always_inline bool filter_allows_current(void)
 {
 	__u64 ids;
 
+	if (!filter_any)
+		return true;
 	if (filter_tgid || filter_tid || filter_command) {
 		ids = bpf_get_current_pid_tgid();
 		if (filter_tgid && ids >> 32 != filter_tgid)

@@ -117,6 +117,15 @@ impl<'a> Filter<'a> {
         self
     }
 
+    /// Whether something is asked for, besides pinned maps.
+    fn is_any(&self) -> bool {
+        let numbers = [self.pid, self.tid, self.ppid, self.command, self.uid];
+        numbers.iter().any(Option::is_some)
+            || !(self.pids.is_empty() && self.tids.is_empty())
+            || self.comm.is_some()
+            || self.cgroup.is_some()
+    }
+
     /// Sets the constants of an object whose program includes filter.bpf.h.
     ///
     /// # Errors
@@ -143,6 +152,7 @@ impl<'a> Filter<'a> {
             set(open, "filter_cgroup_level", level)?;
         }
         let maps = self.maps.cloned().unwrap_or_default();
+        set(open, "filter_any", u8::from(self.is_any() || maps.cgroupmap.is_some() || maps.mntnsmap.is_some()))?;
         use_pinned(open, "filter_cgroups", "filter_by_cgroup_map", maps.cgroupmap.as_deref())?;
         use_pinned(open, "filter_mntns", "filter_by_mntns_map", maps.mntnsmap.as_deref())
     }
