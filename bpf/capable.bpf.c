@@ -82,17 +82,12 @@ static __always_inline bool wanted(__u32 options)
 static __always_inline void fill(void *ctx, struct capable_event *event, struct user_namespace *namespace,
 				 __u32 capability, __u32 options)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-
 	event->time_ns = bpf_ktime_get_boot_ns();
-	event->pid = id >> 32;
-	event->tid = id;
-	event->uid = bpf_get_current_uid_gid();
+	fill_current(&event->pid, &event->tid, &event->uid, event->comm);
 	event->capability = capability;
 	event->options = options;
 	event->user_ns = BPF_CORE_READ(namespace, ns.inum);
 	event->reserved = 0;
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
 	event_stacks(ctx, &event->stacks);
 }
 

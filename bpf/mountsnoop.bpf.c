@@ -49,7 +49,7 @@ struct mountsnoop_event {
 	__u8 parent_comm[COMM_LEN];
 	__u8 data[];
 };
-EVENTS(mountsnoop_event, ARGUMENTS * STRING_BYTES);
+EVENTS_ALONE(mountsnoop_event, ARGUMENTS * STRING_BYTES);
 
 /* When the call that a thread is in began: with --detailed. */
 struct {
@@ -89,14 +89,11 @@ static __always_inline __u32 pointers(struct syscall *call)
 }
 
 /* Copies what an argument points to behind the others; gives the size of all. */
-static __always_inline __u32 fill(struct mountsnoop_event *event, const __u32 index, __u32 used, __u32 kinds)
+static __always_inline __u64 fill(struct mountsnoop_event *event, const __u32 index, __u64 used, __u32 kinds)
 {
 	void *pointer = (void *)event->args[index];
-	long length = 0;
+	__u64 length = 0;
 
-	/* Said once more for the verifier, which forgets it where the number was on the stack (up to 5.15). */
-	if (used > index * STRING_BYTES)
-		return used;
 	if (pointer && kinds & STRING(index)) {
 		length = user_string(event->data + used, STRING_BYTES, pointer);
 	} else if (pointer && index == 3 && kinds & BLOB) {
@@ -107,10 +104,9 @@ static __always_inline __u32 fill(struct mountsnoop_event *event, const __u32 in
 		if (!bpf_probe_read_user(event->data + used, size, pointer))
 			length = size;
 	}
-	if (length < 0 || length > STRING_BYTES)
-		length = 0;
 	event->lengths[index] = length;
-	return used + length;
+	/* Read back, so that the verifier sees the same whatever was copied, and goes on once. */
+	return bounded(used + *(volatile __u16 *)&event->lengths[index], (index + 1) * STRING_BYTES);
 }
 
 static __always_inline int entered(struct syscall *call)
@@ -127,11 +123,10 @@ static __always_inline int returned(struct syscall *call, long ret)
 {
 	struct task_struct *task, *parent;
 	struct mountsnoop_event *event;
-	struct event_place place;
 	__u64 latency = 0;
 	__u64 *start;
 	__u32 kinds;
-	__u32 used;
+	__u64 used;
 	__u32 tid;
 
 	tid = bpf_get_current_pid_tgid();
@@ -143,7 +138,7 @@ static __always_inline int returned(struct syscall *call, long ret)
 	task = (void *)bpf_get_current_task();
 	if (!filter_allows(task))
 		return 0;
-	event = event_begin(&place);
+	event = event_begin_alone();
 	if (!event)
 		return 0;
 	parent = BPF_CORE_READ(task, real_parent);
@@ -168,9 +163,7 @@ static __always_inline int returned(struct syscall *call, long ret)
 	used = fill(event, 2, used, kinds);
 	used = fill(event, 3, used, kinds);
 	used = fill(event, 4, used, kinds);
-	if (used > ARGUMENTS * STRING_BYTES)
-		used = ARGUMENTS * STRING_BYTES;
-	event_send(&place, event, sizeof(*event) + used);
+	event_send_alone(event, sizeof(*event) + used);
 	return 0;
 }
 

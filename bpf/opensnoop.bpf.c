@@ -11,7 +11,6 @@
 #define OPEN_ACCESS_MODE 3
 #define OPEN_CREATES (0100 | 020000000) /* O_CREAT, and the bit of O_TMPFILE that O_DIRECTORY does not have */
 #define OPEN_BY_CREAT (01 | 0100 | 01000) /* O_WRONLY | O_CREAT | O_TRUNC */
-#define OPEN_AT_CWD (-100) /* AT_FDCWD */
 #define FLAG_SETS 32
 
 /* How a system call takes its arguments. */
@@ -41,47 +40,46 @@ struct opensnoop_event {
 	__u8 comm[COMM_LEN];
 	__u8 data[];
 };
-EVENTS(opensnoop_event, PATH_BYTES + PATH_NAMES_ROOM);
+EVENTS_ALONE(opensnoop_event, PATH_BYTES + PATH_NAMES_ROOM);
 EXPORT_ENUM(opensnoop_call);
 
 const volatile bool failed_only;
 const volatile bool full_path;
+const volatile bool with_uid = true;
 const volatile __u32 access_modes;         /* a bit for each access mode to show, */
 const volatile __u32 flag_sets[FLAG_SETS]; /* and flags to show where all of a set are there; a 0 ends the list */
 
-struct open_arguments {
-	const char *path;
-	__s32 dirfd;
-	__u32 flags;
-	__u32 mode;
-	__u64 resolve;
-};
-
-static __always_inline void read_arguments(struct open_arguments *open, struct syscall *call)
+/* The call's arguments; gives where the path is in the caller's memory. */
+static __always_inline const char *fill_call(struct opensnoop_event *event, struct syscall *call)
 {
-	struct open_how how = {};
+	const char *path;
 
-	open->dirfd = OPEN_AT_CWD;
-	open->resolve = 0;
+	event->call = call->action;
+	event->compat = call->compat;
+	event->dirfd = PATH_AT_CWD;
+	event->resolve = 0;
 	if (call->action == OPENSNOOP_OPEN || call->action == OPENSNOOP_CREAT) {
-		open->path = (void *)syscall_argument(call, 0);
-		open->flags = call->action == OPENSNOOP_CREAT ? OPEN_BY_CREAT : syscall_argument(call, 1);
-		open->mode = syscall_argument(call, call->action == OPENSNOOP_CREAT ? 1 : 2);
+		path = (void *)syscall_argument(call, 0);
+		event->flags = call->action == OPENSNOOP_CREAT ? OPEN_BY_CREAT : syscall_argument(call, 1);
+		event->mode = syscall_argument(call, call->action == OPENSNOOP_CREAT ? 1 : 2);
 	} else {
-		open->dirfd = syscall_argument(call, 0);
-		open->path = call->action == OPENSNOOP_BY_HANDLE ? NULL : (void *)syscall_argument(call, 1);
-		open->flags = syscall_argument(call, 2);
-		open->mode = syscall_argument(call, 3);
+		event->dirfd = syscall_argument(call, 0);
+		path = (void *)syscall_argument(call, 1);
+		event->flags = syscall_argument(call, 2);
+		event->mode = syscall_argument(call, 3);
 	}
 	if (call->action == OPENSNOOP_OPENAT2) {
+		struct open_how how = {};
+
 		bpf_probe_read_user(&how, sizeof(how), (void *)syscall_argument(call, 2));
-		open->flags = how.flags;
-		open->mode = how.mode;
-		open->resolve = how.resolve;
+		event->flags = how.flags;
+		event->mode = how.mode;
+		event->resolve = how.resolve;
 	}
 	/* Whatever lies there otherwise is no mode. */
-	if (!(open->flags & OPEN_CREATES))
-		open->mode = 0;
+	if (!(event->flags & OPEN_CREATES))
+		event->mode = 0;
+	return path;
 }
 
 static __always_inline bool flags_wanted(__u32 flags)
@@ -98,7 +96,7 @@ static __always_inline bool flags_wanted(__u32 flags)
 }
 
 /* The path, and what says where it starts; gives the size of both. */
-static __always_inline __u64 fill_path(struct opensnoop_event *event, const char *path)
+static __always_inline __u64 fill_path(struct opensnoop_event *event, const char *path, const bool old)
 {
 	const struct path *from = NULL;
 	__u64 path_len = 0, names_len = 0;
@@ -106,46 +104,39 @@ static __always_inline __u64 fill_path(struct opensnoop_event *event, const char
 	if (event->call != OPENSNOOP_BY_HANDLE) {
 		path_len = user_string(event->data, PATH_BYTES, path);
 		if (full_path && path_len && event->data[0] != '/')
-			from = event->dirfd == OPEN_AT_CWD ? path_of_cwd() : path_of_fd(event->dirfd);
+			from = path_of_folder(event->dirfd);
 	} else if (event->ret >= 0) {
 		from = path_of_fd(event->ret);
 	}
 	if (full_path || event->call == OPENSNOOP_BY_HANDLE)
-		names_len = path_names(event->data + path_len, from, &event->names_end);
+		names_len = path_names(event->data + path_len, from, &event->names_end, old);
 	event->path_len = path_len;
 	event->names_len = names_len;
 	return bounded(path_len + names_len, PATH_BYTES + PATH_NAMES_ROOM);
 }
 
-static __always_inline int returned(struct syscall *call, long ret)
+static __always_inline int returned(struct syscall *call, long ret, const bool old)
 {
 	struct opensnoop_event *event;
-	struct open_arguments open;
-	struct event_place place;
+	const char *path;
 
 	if (failed_only && ret >= 0)
 		return 0;
 	if (!filter_allows_current())
 		return 0;
-	read_arguments(&open, call);
-	if (!flags_wanted(open.flags))
-		return 0;
-	event = event_begin(&place);
+	event = event_begin_alone();
 	if (!event)
 		return 0;
-	event->time_ns = bpf_ktime_get_boot_ns();
-	event->resolve = open.resolve;
+	event->time_ns = event_time();
 	event->ret = ret;
-	event->dirfd = open.dirfd;
-	event->flags = open.flags;
-	event->mode = open.mode;
-	event->compat = call->compat;
-	event->call = call->action;
 	event->names_end = PATH_UNKNOWN;
-	fill_current(&event->pid, &event->tid, &event->uid, event->comm);
-	event_send(&place, event, sizeof(*event) + fill_path(event, open.path));
+	fill_current(&event->pid, &event->tid, with_uid ? &event->uid : NULL, event->comm);
+	path = fill_call(event, call);
+	if (!flags_wanted(event->flags))
+		return 0;
+	event_send_alone(event, sizeof(*event) + fill_path(event, path, old));
 	return 0;
 }
 
-SYSCALL_EXIT(opensnoop_exit, returned)
+SYSCALL_EXIT_OR_OLD(opensnoop_exit, returned)
 FILTER_COMMAND(opensnoop)

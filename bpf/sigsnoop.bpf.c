@@ -114,7 +114,6 @@ int BPF_PROG(sigsnoop_generate, int signal, void *pointer, struct task_struct *t
 {
 	struct task_struct *sender = (void *)bpf_get_current_task();
 	struct signal_event *event;
-	struct event_place place;
 	struct sigsnoop_info info;
 	bool by_task;
 
@@ -130,7 +129,7 @@ int BPF_PROG(sigsnoop_generate, int signal, void *pointer, struct task_struct *t
 		return 0;
 	if (!filter_allows(sender ?: target))
 		return 0;
-	event = event_begin(&place);
+	event = event_begin_alone();
 	if (!event)
 		return 0;
 	event->time_ns = bpf_ktime_get_boot_ns();
@@ -146,7 +145,7 @@ int BPF_PROG(sigsnoop_generate, int signal, void *pointer, struct task_struct *t
 	if (sender)
 		BPF_CORE_READ_STR_INTO(&event->comm, sender, comm);
 	bpf_probe_read_kernel_str(&event->tcomm, sizeof(event->tcomm), target->comm);
-	event_send(&place, event, sizeof(*event));
+	event_send_alone(event, sizeof(*event));
 	return 0;
 }
 

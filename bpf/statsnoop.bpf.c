@@ -9,7 +9,6 @@
 #include "path.bpf.h"
 #include "syscall.bpf.h"
 
-#define AT_FDCWD -100
 #define AT_EMPTY_PATH 0x1000
 
 /* Where a call's arguments are: the low bits of its action, the others are user space's number for its name. */
@@ -36,7 +35,7 @@ struct statsnoop_event {
 	__u8 comm[COMM_LEN];
 	__u8 data[];
 };
-EVENTS(statsnoop_event, PATH_BYTES + PATH_NAMES_ROOM);
+EVENTS_ALONE(statsnoop_event, PATH_BYTES + PATH_NAMES_ROOM);
 
 const volatile bool failed_only;
 const volatile bool full_path;
@@ -48,7 +47,7 @@ static __always_inline const char *fill_call(struct statsnoop_event *event, stru
 	event->at_flags = 0;
 	switch (call->action % STATSNOOP_KINDS) {
 	case STATSNOOP_PATH:
-		event->fd = AT_FDCWD;
+		event->fd = PATH_AT_CWD;
 		return (void *)syscall_argument(call, 0);
 	case STATSNOOP_FD:
 		event->fd = syscall_argument(call, 0);
@@ -84,15 +83,14 @@ static __always_inline const struct path *wanted_path(struct statsnoop_event *ev
 	event->itself = is_about_descriptor(event, path, first);
 	if (!event->itself && (!full_path || !first || first == '/'))
 		return NULL;
-	if (event->fd == AT_FDCWD && event->action % STATSNOOP_KINDS != STATSNOOP_FD)
-		return path_of_cwd();
-	return path_of_fd(event->fd);
+	if (event->action % STATSNOOP_KINDS == STATSNOOP_FD)
+		return path_of_fd(event->fd);
+	return path_of_folder(event->fd);
 }
 
-static __always_inline int returned(struct syscall *call, long ret)
+static __always_inline int returned(struct syscall *call, long ret, const bool old)
 {
 	struct statsnoop_event *event;
-	struct event_place place;
 	const char *path;
 	__u64 used, length;
 
@@ -100,21 +98,19 @@ static __always_inline int returned(struct syscall *call, long ret)
 		return 0;
 	if (!filter_allows_current())
 		return 0;
-	event = event_begin(&place);
+	event = event_begin_alone();
 	if (!event)
 		return 0;
-	event->time_ns = bpf_ktime_get_boot_ns();
-	event->pid = bpf_get_current_pid_tgid() >> 32;
-	event->tid = bpf_get_current_pid_tgid();
+	event->time_ns = event_time();
 	event->ret = ret;
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	fill_current(&event->pid, &event->tid, NULL, event->comm);
 	path = fill_call(event, call);
-	used = path_names(event->data, wanted_path(event, path), &event->names_end);
+	used = path_names(event->data, wanted_path(event, path), &event->names_end, old);
 	event->names_len = used;
 	length = path ? user_string(event->data + used, PATH_BYTES, path) : 0;
 	event->path_len = length;
-	event_send(&place, event, sizeof(*event) + used + length);
+	event_send_alone(event, sizeof(*event) + used + length);
 	return 0;
 }
 
-SYSCALL_EXIT(statsnoop_exit, returned)
+SYSCALL_EXIT_OR_OLD(statsnoop_exit, returned)

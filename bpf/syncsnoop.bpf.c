@@ -35,7 +35,7 @@ struct syncsnoop_event {
 	__u8 comm[COMM_LEN];
 	__u8 data[];
 };
-EVENTS(syncsnoop_event, PATH_NAMES_ROOM);
+EVENTS_ALONE(syncsnoop_event, PATH_NAMES_ROOM);
 
 const volatile __u64 min_latency_ns;
 
@@ -126,11 +126,10 @@ static __always_inline void fill_call(struct syncsnoop_event *event, struct sysc
 	}
 }
 
-static __always_inline int ended(struct syscall *call, long ret, const bool finds_areas)
+static __always_inline int returned(struct syscall *call, long ret, const bool old)
 {
 	struct syncsnoop_start start = {}, *known;
 	struct syncsnoop_event *event;
-	struct event_place place;
 	const struct path *path;
 	__u64 used, now;
 	__u32 tid;
@@ -150,35 +149,22 @@ static __always_inline int ended(struct syscall *call, long ret, const bool find
 	}
 	if (!filter_allows((void *)bpf_get_current_task()))
 		return 0;
-	if (finds_areas && call->action % SYNCSNOOP_KINDS == SYNCSNOOP_MEMORY)
+	/* bpf_find_vma() came with bpf_loop(), 5.17 (7c7e3d31e785). */
+	if (!old && call->action % SYNCSNOOP_KINDS == SYNCSNOOP_MEMORY)
 		path = mapped_path(syscall_argument(call, 0));
-	event = event_begin(&place);
+	event = event_begin_alone();
 	if (!event)
 		return 0;
 	event->time_ns = now;
 	event->start_ns = start.time_ns;
-	event->pid = bpf_get_current_pid_tgid() >> 32;
-	event->tid = tid;
 	event->ret = ret;
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	fill_current(&event->pid, &event->tid, NULL, event->comm);
 	fill_call(event, call);
-	used = path_names(event->data, path, &event->names_end);
+	used = path_names(event->data, path, &event->names_end, old);
 	event->names_len = used;
-	event_send(&place, event, sizeof(*event) + used);
+	event_send_alone(event, sizeof(*event) + used);
 	return 0;
 }
 
-static __always_inline int returned(struct syscall *call, long ret)
-{
-	return ended(call, ret, true);
-}
-
-/* bpf_find_vma() came with 5.17 (7c7e3d31e785); before, the kernel does not even take a program that holds the call. */
-static __always_inline int returned_old(struct syscall *call, long ret)
-{
-	return ended(call, ret, false);
-}
-
 SYSCALL_ENTER(syncsnoop_enter, entered)
-SYSCALL_EXIT(syncsnoop_exit, returned)
-SYSCALL_EXIT(syncsnoop_old, returned_old)
+SYSCALL_EXIT_OR_OLD(syncsnoop_exit, returned)

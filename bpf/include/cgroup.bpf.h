@@ -11,10 +11,9 @@
 #define CORESCOPE_CGROUP_H
 
 #include "core.bpf.h"
+#include "path.bpf.h"
 
-#define CGROUP_PATH_BYTES 4096 /* PATH_MAX */
-#define CGROUP_NAME_BYTES 256
-#define CGROUP_NAMES_ROOM (CGROUP_PATH_BYTES + CGROUP_NAME_BYTES)
+#define CGROUP_NAMES_ROOM PATH_NAMES_ROOM
 #define CGROUP_DEPTH 64
 
 /* Up to 6.14 a node of kernfs had `parent`, since 6.15 `__parent` (633488947ef6). */
@@ -52,22 +51,17 @@ static __always_inline struct cgroup *task_memory_cgroup(struct task_struct *tas
 static __always_inline __u32 cgroup_names(__u8 *to, struct cgroup *cgroup)
 {
 	struct kernfs_node *node = BPF_CORE_READ(cgroup, kn), *parent;
-	__u64 used = 0;
-	long length;
+	__u64 used = 0, more;
 
-	for (int i = 0; i < CGROUP_DEPTH; i++) {
+	for (int i = 0; i < CGROUP_DEPTH && used <= PATH_BYTES; i++) {
 		parent = cgroup_parent_node(node);
-		/* The verifier is to see the very number that the address is made with. */
-		barrier_var(used);
-		if (!parent || used > CGROUP_PATH_BYTES)
+		more = parent ? path_name(to, used, BPF_CORE_READ(node, name)) : 0;
+		if (!more)
 			break;
-		length = bpf_probe_read_kernel_str(to + used, CGROUP_NAME_BYTES, BPF_CORE_READ(node, name));
-		if (length < 0 || length > CGROUP_NAME_BYTES)
-			break;
-		used += length;
+		used = more;
 		node = parent;
 	}
-	return used;
+	return bounded(used, CGROUP_NAMES_ROOM);
 }
 
 #endif

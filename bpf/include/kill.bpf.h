@@ -40,7 +40,7 @@ struct signal_event {
 	__u8 comm[COMM_LEN];
 	__u8 tcomm[COMM_LEN]; /* empty: there is no such task */
 };
-EVENTS(signal_event, 0);
+EVENTS_ALONE(signal_event, 0);
 
 #define KILL_SIGNALS 128 /* more than there are, and a power of two */
 
@@ -105,25 +105,15 @@ static __always_inline void kill_pidfd_target(struct syscall *call, struct kill_
 
 static __always_inline void kill_find_target(struct syscall *call, struct kill_target *target, long result)
 {
-	target->tpid = syscall_argument(call, 0);
-	switch (call->action) {
-	case KILL_PIDFD:
+	if (call->action == KILL_PIDFD) {
 		kill_pidfd_target(call, target, result);
-		break;
-	case KILL_TGKILL:
-	case KILL_TGQUEUE:
-		target->ttid = syscall_argument(call, 1);
-		target->thread = true;
-		target->pid = pid_find(target->ttid);
-		break;
-	case KILL_TKILL:
-		target->ttid = target->tpid;
-		target->thread = true;
-		target->pid = pid_find(target->tpid);
-		break;
-	default:
-		target->pid = pid_find(target->tpid);
+		return;
 	}
+	target->tpid = target->ttid = syscall_argument(call, 0);
+	if (call->action == KILL_TGKILL || call->action == KILL_TGQUEUE)
+		target->ttid = syscall_argument(call, 1);
+	target->thread = call->action == KILL_TGKILL || call->action == KILL_TGQUEUE || call->action == KILL_TKILL;
+	target->pid = pid_find(target->ttid);
 }
 
 /* What a call does is known when it returns: one that fails makes no signal. */
@@ -132,7 +122,6 @@ static __always_inline int kill_returned(struct syscall *call, long result)
 	struct task_struct *current = (void *)bpf_get_current_task(), *task;
 	struct kill_target target = {};
 	struct signal_event *event;
-	struct event_place place;
 	__s32 signal;
 
 	if (failed_only && result >= 0)
@@ -151,7 +140,7 @@ static __always_inline int kill_returned(struct syscall *call, long result)
 		target.tpid = -target.tpid;
 	if (!kill_tpid_allowed(target.tpid))
 		return 0;
-	event = event_begin(&place);
+	event = event_begin_alone();
 	if (!event)
 		return 0;
 	event->time_ns = bpf_ktime_get_boot_ns();
@@ -167,7 +156,7 @@ static __always_inline int kill_returned(struct syscall *call, long result)
 	event->tcomm[0] = 0;
 	if (task)
 		BPF_CORE_READ_STR_INTO(&event->tcomm, task, comm);
-	event_send(&place, event, sizeof(*event));
+	event_send_alone(event, sizeof(*event));
 	return 0;
 }
 

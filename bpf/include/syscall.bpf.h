@@ -138,14 +138,16 @@ static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
  * others there are skipped, thousands at a time. There the second one of each is loaded (common/core/src/twins.rs):
  * classic tracepoints turn preemption off, and cost a third more.
  */
-#define SYSCALL_EXIT(name, handle)                                                                                     \
+#define SYSCALL_EXIT_BTF(name, handle, ...)                                                                            \
 	SEC("tp_btf/sys_exit")                                                                                         \
 	int BPF_PROG(name, struct pt_regs *registers, long ret)                                                        \
 	{                                                                                                              \
 		struct syscall call = { .registers = registers };                                                      \
                                                                                                                        \
-		return syscall_wanted(&call, syscall_number(registers)) ? handle(&call, ret) : 0;                      \
-	}                                                                                                              \
+		return syscall_wanted(&call, syscall_number(registers)) ? handle(&call, ret, ##__VA_ARGS__) : 0;       \
+	}
+#define SYSCALL_EXIT(name, handle, ...)                                                                                \
+	SYSCALL_EXIT_BTF(name, handle, ##__VA_ARGS__)                                                                  \
 	SEC("tracepoint/raw_syscalls/sys_exit")                                                                        \
 	int name##_np(struct trace_event_raw_sys_exit *ctx)                                                            \
 	{                                                                                                              \
@@ -154,8 +156,16 @@ static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
 		if (!syscall_wanted(&call, ctx->id))                                                                   \
 			return 0;                                                                                      \
 		call.registers = syscall_registers();                                                                  \
-		return handle(&call, ctx->ret);                                                                        \
+		return handle(&call, ctx->ret, ##__VA_ARGS__);                                                         \
 	}
+/*
+ * The same where there is a third one, for kernels before 5.17: `handle` has a last argument `const bool old`, and where
+ * it is true does without bpf_loop() and what else came with that kernel. Those before 5.13 do not even take a program
+ * with a call like that where it is never made.
+ */
+#define SYSCALL_EXIT_OR_OLD(name, handle)                                                                              \
+	SYSCALL_EXIT(name, handle, false)                                                                              \
+	SYSCALL_EXIT_BTF(name##_old, handle, true)
 #define SYSCALL_ENTER(name, handle)                                                                                    \
 	SEC("tp_btf/sys_enter")                                                                                        \
 	int BPF_PROG(name, struct pt_regs *registers)                                                                  \

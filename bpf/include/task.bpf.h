@@ -55,7 +55,7 @@ static __always_inline __u64 task_cgroup_ancestor(struct task_struct *task, __u3
 
 /*
  * Who runs. From 5.11 on (3ca1032ab7ab) the current task comes with its type: its fields are then read like any others,
- * which takes a tenth of the time of the four helpers that give the same.
+ * which takes a tenth of the time of the four helpers that give the same. NULL for the uid where nobody asks for it.
  */
 static __always_inline void fill_current(__u32 *pid, __u32 *tid, __u32 *uid, __u8 *comm)
 {
@@ -64,14 +64,18 @@ static __always_inline void fill_current(__u32 *pid, __u32 *tid, __u32 *uid, __u
 
 		*pid = task->tgid;
 		*tid = task->pid;
-		*uid = task->cred->uid.val;
-		__builtin_memcpy(comm, task->comm, COMM_LEN);
+		if (uid)
+			*uid = task->cred->uid.val;
+		/* In two pieces: what is written byte by byte, the processor cannot read in one go right after. */
+		((__u64 *)comm)[0] = ((__u64 *)task->comm)[0];
+		((__u64 *)comm)[1] = ((__u64 *)task->comm)[1];
 	} else {
 		__u64 ids = bpf_get_current_pid_tgid();
 
 		*pid = ids >> 32;
 		*tid = ids;
-		*uid = bpf_get_current_uid_gid();
+		if (uid)
+			*uid = bpf_get_current_uid_gid();
 		bpf_get_current_comm(comm, COMM_LEN);
 	}
 }

@@ -1,23 +1,39 @@
-//! Programs that are there twice, for kernels that preempt programs at tracepoints and for those that do not.
+//! Programs that are there several times, for kernels of different kinds: bpf/include/syscall.bpf.h.
 
 use anyhow::Result;
 
-use crate::object;
 use crate::setup::Setup;
+use crate::{kernel, object};
 
-/// How the name of the program ends that is not preempted: SYSCALL_EXIT in bpf/include/syscall.bpf.h.
+/// How the name of a program ends that is not preempted, for kernels that preempt programs at tracepoints.
 const NOT_PREEMPTED: &str = "_np";
+/// How the name of a program ends that does without `bpf_loop()`, for kernels before 5.17.
+const OLD: &str = "_old";
 
-/// Of each two programs `name` and `name_np` leaves the one for this kernel to be loaded, if `name` was to be.
+/// Of each program `name`, `name_np` and `name_old` leaves the one for this kernel to be loaded, if `name` was to be.
 pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<()> {
     let wanted: Vec<(String, bool)> =
         setup.progs().map(|program| (program.name().to_string_lossy().into_owned(), program.autoload())).collect();
-    let twins = wanted.iter().filter_map(|(name, _)| Some((name, name.strip_suffix(NOT_PREEMPTED)?)));
-    for (twin, name) in twins {
-        let is_wanted = wanted.iter().any(|(known, wanted)| known == name && *wanted);
-        let preempts = setup.types()?.preempts_tracepoints();
-        object::set_autoload(setup, name, is_wanted && !preempts);
-        object::set_autoload(setup, twin, is_wanted && preempts);
+    for (name, is_wanted) in &wanted {
+        let twin =
+            |end: &str| Some(format!("{name}{end}")).filter(|twin| wanted.iter().any(|(known, _)| known == twin));
+        let (not_preempted, old) = (twin(NOT_PREEMPTED), twin(OLD));
+        let chosen = match (&not_preempted, &old) {
+            (None, None) => continue,
+            (Some(twin), _) if setup.types()?.preempts_tracepoints() && can_attach(setup, twin) => twin,
+            (_, Some(twin)) if !setup.types()?.has_type("bpf_loop") => twin,
+            _ => name,
+        };
+        for program in [Some(name), not_preempted.as_ref(), old.as_ref()].into_iter().flatten() {
+            object::set_autoload(setup, program, *is_wanted && program == chosen);
+        }
     }
     Ok(())
+}
+
+/// Whether the kernel has such hooks as the program is for, as far as not all kernels have them.
+fn can_attach(setup: &Setup<'_>, name: &str) -> bool {
+    let found = setup.progs().find(|program| program.name() == name);
+    let is_kprobe = found.is_some_and(|program| program.section().to_string_lossy().starts_with("kprobe/"));
+    !is_kprobe || kernel::has_kprobes()
 }

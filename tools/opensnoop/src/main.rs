@@ -83,6 +83,8 @@ fn run(args: Args) -> Result<()> {
         filter.apply(object)?;
         args.buffer.of_pages(args.buffer_pages).apply(object, MOST_BYTES)?;
         syscalls::trace(object, CALLS)?;
+        object::set(object, "event_times", u8::from(args.timestamp || args.common.json))?;
+        object::set(object, "with_uid", u8::from(args.print_uid || args.common.json))?;
         object::set(object, "failed_only", u8::from(args.failed))?;
         object::set(object, "full_path", u8::from(args.full_path))?;
         let (modes, sets) = flag_filter(&args.flag_filter);

@@ -52,6 +52,7 @@ fn run(args: Args) -> Result<()> {
     let skel = corescope::load(StatsnoopSkelBuilder::default(), &mut object, &args.common, |object| {
         filter.apply(object)?;
         args.buffer.apply(object, MOST_BYTES)?;
+        object::set(object, "event_times", u8::from(args.timestamp || args.common.json))?;
         object::set(object, "failed_only", u8::from(args.failed))?;
         object::set(object, "full_path", u8::from(args.full_path))?;
         syscalls::trace(object, &call::actions())

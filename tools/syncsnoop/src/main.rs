@@ -42,12 +42,9 @@ fn run(args: Args) -> Result<()> {
     let filter = Filter::new(&args.common).pid(args.pid);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(SyncsnoopSkelBuilder::default(), &mut object, &args.common, |object| {
-        let finds_areas = object.types()?.has_type("bpf_find_vma");
         filter.apply(object)?;
         args.buffer.apply(object, MOST_BYTES)?;
         object::set(object, "min_latency_ns", u64::from(args.min_latency) * NS_PER_MS)?;
-        object::set_autoload(object, "syncsnoop_exit", finds_areas);
-        object::set_autoload(object, "syncsnoop_old", !finds_areas);
         syscalls::trace(object, &call::actions())
     })?;
     let mut out = Output::new(args.common.json);
