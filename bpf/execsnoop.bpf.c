@@ -43,7 +43,7 @@ struct execsnoop_event {
 	__u8 parent_comm[COMM_LEN];
 	__u8 data[];
 };
-EVENTS(execsnoop_event, PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES);
+EVENTS_ALONE(execsnoop_event, PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES);
 EXPORT_ENUM(execsnoop_call);
 
 const volatile __u32 max_args = 20;
@@ -105,11 +105,11 @@ static __always_inline void send_large(struct task_struct *task, struct linux_bi
 	bpf_ringbuf_submit(event, event_flags(sizeof(*event) + PATH_BYTES + room));
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(execsnoop_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *program)
+/* The current task has begun to execute a program. */
+static __always_inline int executed(struct linux_binprm *program)
 {
+	struct task_struct *task = (void *)bpf_get_current_task();
 	struct execsnoop_event *event;
-	struct event_place place;
 
 	if (!filter_allows(task))
 		return 0;
@@ -131,70 +131,113 @@ int BPF_PROG(execsnoop_exec, struct task_struct *task, pid_t old_pid, struct lin
 			return 0;
 		}
 	}
-	event = event_begin(&place);
+	event = event_begin_alone();
 	if (!event)
 		return 0;
 	fill_task(event, task, 0);
-	event_send(&place, event, sizeof(*event) + fill_args(event, task, program, ARGS_BYTES));
+	event_send_alone(event, sizeof(*event) + fill_args(event, task, program, ARGS_BYTES));
 	return 0;
 }
 
-/* Argument `i` of a vector in the caller's memory: pointers of 32-bit callers are shorter. */
-static __always_inline long read_argument(const char **argument, struct syscall *call, __u64 argv, __u32 i)
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(execsnoop_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *program)
 {
-	*argument = NULL;
-	if (call->compat)
-		return bpf_probe_read_user(argument, 4, (void *)(argv + i * 4));
-	return bpf_probe_read_user(argument, 8, (void *)(argv + i * 8));
+	return executed(program);
 }
 
-static __always_inline int failed(struct syscall *call, long ret)
+/*
+ * For kernels that would preempt the other one, see SYSCALL_EXIT of syscall.bpf.h. Not the classic tracepoint, which does
+ * not tell whether there is an interpreter: the last thing that loads a program does, when it cannot fail any more.
+ */
+SEC("kprobe/finalize_exec")
+int BPF_KPROBE(execsnoop_exec_np, struct linux_binprm *program)
+{
+	return executed(program);
+}
+
+/* The arguments of a call that failed, as they are copied one by one. */
+struct failed_arguments {
+	struct execsnoop_event *event;
+	__u64 vector; /* in the caller's memory */
+	__u64 used;
+	bool compat;
+};
+
+/* Pointers of 32-bit callers are shorter. */
+static __always_inline long read_pointer(const char **argument, struct failed_arguments *all, __u32 i)
+{
+	*argument = NULL;
+	if (all->compat)
+		return bpf_probe_read_user(argument, 4, (void *)(all->vector + i * 4));
+	return bpf_probe_read_user(argument, 8, (void *)(all->vector + i * 8));
+}
+
+/* Copies argument `i`; false where it was the last one. */
+static __always_inline bool copy_argument(struct failed_arguments *all, __u32 i)
+{
+	struct execsnoop_event *event = all->event;
+	const char *argument;
+	__u64 length;
+
+	if (read_pointer(&argument, all, i)) {
+		event->flags |= EXECSNOOP_UNREADABLE;
+		return false;
+	}
+	if (!argument)
+		return false;
+	if (i > max_args || i >= FAILED_ARGS || all->used > PATH_BYTES + ARGS_BYTES) {
+		event->flags |= EXECSNOOP_CUT;
+		return false;
+	}
+	length = user_string(event->data + bounded(all->used, PATH_BYTES + ARGS_BYTES), FAILED_ARG_BYTES, argument);
+	if (!length) {
+		event->flags |= EXECSNOOP_UNREADABLE;
+		return false;
+	}
+	if (length == FAILED_ARG_BYTES)
+		event->flags |= EXECSNOOP_CUT;
+	all->used += length;
+	return true;
+}
+
+static long copy_called(__u32 i, void *all)
+{
+	return !copy_argument(all, i);
+}
+
+static __always_inline int failed(struct syscall *call, long ret, const bool old)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	__u64 argv = syscall_argument(call, call->action == EXECSNOOP_EXECVEAT ? 2 : 1);
+	struct failed_arguments all = {};
 	struct execsnoop_event *event;
-	struct event_place place;
-	const char *argument;
-	__u64 used, length;
-	__u32 i;
+	const char *path;
+	__u64 path_len;
 
 	if (ret >= 0 || !filter_allows(task))
 		return 0;
-	event = event_begin(&place);
+	event = event_begin_alone();
 	if (!event)
 		return 0;
 	fill_task(event, task, ret);
-	argument = (void *)syscall_argument(call, call->action == EXECSNOOP_EXECVEAT ? 1 : 0);
-	event->path_len = used = user_string(event->data, PATH_BYTES, argument);
-	if (!used)
+	path = (void *)syscall_argument(call, call->action == EXECSNOOP_EXECVEAT ? 1 : 0);
+	path_len = user_string(event->data, PATH_BYTES, path);
+	if (!path_len)
 		event->flags |= EXECSNOOP_UNREADABLE;
-	for (i = 0; i < FAILED_ARGS; i++) {
-		if (read_argument(&argument, call, argv, i)) {
-			event->flags |= EXECSNOOP_UNREADABLE;
-			break;
-		}
-		if (!argument)
-			break;
-		if (i > max_args || used > PATH_BYTES + ARGS_BYTES) {
-			event->flags |= EXECSNOOP_CUT;
-			break;
-		}
-		length = user_string(event->data + used, FAILED_ARG_BYTES, argument);
-		if (!length) {
-			event->flags |= EXECSNOOP_UNREADABLE;
-			break;
-		}
-		if (length == FAILED_ARG_BYTES)
-			event->flags |= EXECSNOOP_CUT;
-		used += length;
+	event->path_len = path_len;
+	all.event = event;
+	all.vector = syscall_argument(call, call->action == EXECSNOOP_EXECVEAT ? 2 : 1);
+	all.compat = call->compat;
+	/* From memory, for the verifier would follow each length by itself. */
+	all.used = *(volatile __u32 *)&event->path_len;
+	if (old) {
+		for (__u32 i = 0; i <= FAILED_ARGS && copy_argument(&all, i); i++)
+			;
+	} else {
+		bpf_loop(FAILED_ARGS + 1, copy_called, &all, 0);
 	}
-	if (i == FAILED_ARGS)
-		event->flags |= EXECSNOOP_CUT;
-	event->args_len = used - event->path_len;
-	if (used > PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES)
-		used = PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES;
-	event_send(&place, event, sizeof(*event) + used);
+	event->args_len = all.used - event->path_len;
+	event_send_alone(event, sizeof(*event) + bounded(all.used, PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES));
 	return 0;
 }
 
-SYSCALL_EXIT(execsnoop_failed, failed)
+SYSCALL_EXIT_OR_OLD(execsnoop_failed, failed)

@@ -31,7 +31,7 @@ struct exitsnoop_event {
 	__u8 comm[COMM_LEN];
 	__u8 data[];
 };
-EVENTS(exitsnoop_event, ARGS_BYTES);
+EVENTS_ALONE(exitsnoop_event, ARGS_BYTES);
 
 const volatile bool knows_last; /* the tracepoint has its argument group_dead */
 const volatile bool per_thread;
@@ -52,22 +52,15 @@ struct {
 	__type(value, __u8);
 } ended SEC(".maps");
 
-/* Whether no other thread of the process is left. */
-static __always_inline bool is_last(struct task_struct *task, unsigned long long *ctx)
-{
-	return knows_last ? ctx[1] : !task->signal->live.counter;
-}
-
 /* Whether the process has no row yet, where several threads may be the last. */
-static __always_inline bool is_first_to_tell(struct task_struct *task)
+static __always_inline bool is_first_to_tell(struct task_struct *task, struct task_struct *leader)
 {
-	struct task_struct *leader = task->group_leader;
-	struct exitsnoop_process process = {(__u64)leader, leader->start_boottime};
+	struct exitsnoop_process process = {(__u64)leader, BPF_CORE_READ(leader, start_boottime)};
 	__u8 value = 0;
 	int error;
 
 	/* The others were here before, for they are gone already. */
-	if (task->signal->nr_threads == 1)
+	if (BPF_CORE_READ(task, signal, nr_threads) == 1)
 		return !bpf_map_lookup_elem(&ended, &process);
 	/* An int up to 6.3: the kernel's own function is called, and leaves the upper half open (d7ba4cc900bf). */
 	error = bpf_map_update_elem(&ended, &process, &value, BPF_NOEXIST);
@@ -89,23 +82,25 @@ int BPF_PROG(exitsnoop_free, struct task_struct *task)
 /* The status of a process is that of its group exit, or its first thread's: as wait(2) has it. */
 static __always_inline int status_of(struct task_struct *task)
 {
-	if (!per_thread && task->signal->flags & SIGNAL_GROUP_EXIT)
-		return task->signal->group_exit_code;
-	return task->exit_code;
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+
+	if (!per_thread && BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		return BPF_CORE_READ(signal, group_exit_code);
+	return BPF_CORE_READ(task, exit_code);
 }
 
 /* The arguments behind the event; gives their size. */
 static __always_inline __u64 fill_args(struct exitsnoop_event *event, struct task_struct *task)
 {
-	struct mm_struct *mm = task->mm;
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
 	unsigned long start;
 	__u64 length;
 
 	/* Kernel threads have no memory of their own, and up to 6.15 nobody has any more. */
 	if (!with_args || !mm)
 		return 0;
-	start = mm->arg_start;
-	length = mm->arg_end - start;
+	start = BPF_CORE_READ(mm, arg_start);
+	length = BPF_CORE_READ(mm, arg_end) - start;
 	if (length > ARGS_BYTES) {
 		length = ARGS_BYTES;
 		event->flags |= EXITSNOOP_CUT;
@@ -117,35 +112,51 @@ static __always_inline __u64 fill_args(struct exitsnoop_event *event, struct tas
 	return length;
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(exitsnoop_exit, struct task_struct *task)
+/*
+ * The current task ends; `last`: no other thread of the process is left. What pointers lead to is read by helpers: it is
+ * seldom, and the verifier takes a millisecond for each pointer that a program loads by itself (sock.bpf.h).
+ */
+static __always_inline int ends(bool last)
 {
-	struct task_struct *subject = per_thread ? task : task->group_leader;
+	struct task_struct *task = (void *)bpf_get_current_task(), *subject;
 	struct exitsnoop_event *event;
-	struct event_place place;
 	int status;
 
-	if (!per_thread && !is_last(task, ctx))
+	if (!per_thread && !last)
 		return 0;
 	if (!filter_allows(task))
 		return 0;
+	subject = per_thread ? task : BPF_CORE_READ(task, group_leader);
 	status = status_of(subject);
 	if (only_failed && !status)
 		return 0;
-	if (!per_thread && !knows_last && !is_first_to_tell(task))
+	if (!per_thread && !knows_last && !is_first_to_tell(task, subject))
 		return 0;
-	event = event_begin(&place);
+	event = event_begin_alone();
 	if (!event)
 		return 0;
 	event->time_ns = bpf_ktime_get_boot_ns();
-	event->age_ns = event->time_ns - subject->start_boottime;
-	event->pid = subject->tgid;
-	event->tid = subject->pid;
+	event->age_ns = event->time_ns - BPF_CORE_READ(subject, start_boottime);
+	event->pid = BPF_CORE_READ(subject, tgid);
+	event->tid = BPF_CORE_READ(subject, pid);
 	event->ppid = BPF_CORE_READ(subject, real_parent, tgid);
 	event->status = status;
 	event->flags = 0;
 	event->args_len = 0;
 	BPF_CORE_READ_STR_INTO(&event->comm, subject, comm);
-	event_send(&place, event, sizeof(*event) + fill_args(event, task));
+	event_send_alone(event, sizeof(*event) + fill_args(event, task));
 	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(exitsnoop_exit, struct task_struct *task)
+{
+	return ends(knows_last ? ctx[1] : !BPF_CORE_READ(task, signal, live.counter));
+}
+
+/* For kernels that would preempt the other one, see SYSCALL_EXIT of syscall.bpf.h. All of them know the last one. */
+SEC("tracepoint/sched/sched_process_exit")
+int exitsnoop_exit_np(struct trace_event_raw_sched_process_exit *ctx)
+{
+	return ends(ctx->group_dead);
 }
