@@ -27,7 +27,6 @@ pub(crate) mod kind {
     pub(crate) const VOLATILE: u8 = 9;
     pub(crate) const CONST: u8 = 10;
     pub(crate) const RESTRICT: u8 = 11;
-    #[cfg(test)]
     pub(crate) const FUNC: u8 = 12;
     pub(crate) const FUNC_PROTO: u8 = 13;
     pub(crate) const VAR: u8 = 14;

@@ -80,11 +80,22 @@ impl Types {
         found.any(|found| self.0.members(&found).any(|member| member == field.as_bytes()))
     }
 
+    /// The number by which a program is attached to a tracepoint.
+    pub(crate) fn tracepoint(&self, name: &str) -> Option<u32> {
+        let name = format!("btf_trace_{name}");
+        self.0.named(&name).find(|found| found.kind == kind::TYPEDEF).map(|found| found.id)
+    }
+
+    /// The number by which a program is attached to a function's entry or exit.
+    pub(crate) fn function(&self, name: &str) -> Option<u32> {
+        self.0.named(name).find(|found| found.kind == kind::FUNC).map(|found| found.id)
+    }
+
     /// How many arguments a tracepoint has, where there is one of this name: kernels add to them.
     #[must_use]
     pub fn tracepoint_arguments(&self, name: &str) -> Option<usize> {
         // A pointer to a function, of which the first argument belongs to the tracepoint itself.
-        let named = self.0.named(&format!("btf_trace_{name}")).find(|found| found.kind == kind::TYPEDEF)?;
+        let named = self.0.get(self.tracepoint(name)?)?;
         let pointer = self.0.get(named.target).filter(|found| found.kind == kind::PTR)?;
         let function = self.0.get(pointer.target).filter(|found| found.kind == kind::FUNC_PROTO)?;
         function.count.checked_sub(1)
@@ -173,7 +184,7 @@ mod tests {
 
     use libbpf_rs::libbpf_sys;
 
-    use super::{Types, check_btf, explain, kind, permits_fentry};
+    use super::{Types, check_btf, explain, permits_fentry};
 
     #[test]
     fn a_missing_hook_is_named() {
@@ -194,12 +205,11 @@ mod tests {
     #[test]
     fn fentry_is_permitted_where_a_program_for_it_loads() {
         let types = Types::read(None).expect("a kernel with BTF");
-        let mut named = types.0.named("cap_capable");
-        let function = named.find(|found| found.kind == kind::FUNC).expect("a function of every kernel");
+        let function = types.function("cap_capable").expect("a function of every kernel");
         let mut options = libbpf_sys::bpf_prog_load_opts {
             sz: size_of::<libbpf_sys::bpf_prog_load_opts>() as libbpf_sys::size_t,
             expected_attach_type: libbpf_sys::BPF_TRACE_FENTRY,
-            attach_btf_id: function.id,
+            attach_btf_id: function,
             ..Default::default()
         };
         // `return 0` in machine code: two instructions, each with its opcode in the lowest byte.

@@ -40,6 +40,7 @@ pub mod signals;
 pub mod stream;
 pub mod syscalls;
 pub mod table;
+mod targets;
 pub mod tracefs;
 mod twins;
 pub mod users;

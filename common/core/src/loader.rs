@@ -10,7 +10,7 @@ use libbpf_rs::{Link, OpenObject};
 use crate::memory::{self, MemoryFile};
 use crate::options::Common;
 use crate::setup::{self, Setup};
-use crate::{complain, kernel, libbpf_log, tracefs, twins};
+use crate::{complain, kernel, libbpf_log, targets, tracefs, twins};
 
 /// Opens the object, lets `configure` set its constants and maps, and loads it.
 ///
@@ -25,12 +25,14 @@ pub fn load<'obj, Builder: SkelBuilder<'obj>>(
     kernel::check_btf(common.btf.as_deref())?;
     memory::give_back();
     libbpf_log::capture(common.verbose);
+    targets::register();
     let mut types = MemoryFile::new().context("cannot make a file in memory")?;
     builder.object_builder_mut().btf_custom_path(types.path())?;
     let mut open = builder.open(object).context("cannot open the BPF object")?;
     let mut setup = Setup::of(open.open_object_mut(), common.btf.as_deref());
     configure(&mut setup)?;
     twins::choose(&mut setup)?;
+    targets::choose(&mut setup).map_err(|error| refusal(error, "load"))?;
     // What libbpf is to look through are the types of this kernel, but few of them.
     types.write(&setup.mentioned_types()?).context("cannot write to memory")?;
     let inner = setup.into_inner_maps();
@@ -55,6 +57,9 @@ pub fn attach<'obj>(skel: &impl Skel<'obj>, common: &Common) -> Result<Vec<Link>
             ["tracepoint" | "tp", group, name] => tracefs::attach(&program, group, name)?,
             // Their user attaches them: to a target, or once per reading.
             ["iter" | "iter.s" | "perf_event" | "uprobe" | "uretprobe" | "usdt", ..] => continue,
+            [kind, _] if targets::is_typed(kind) => {
+                program.attach_trace().map_err(|error| refusal(error, &format!("attach to {section}")))?
+            }
             _ => program.attach().map_err(|error| refusal(error, &format!("attach to {section}")))?,
         };
         links.push(link);

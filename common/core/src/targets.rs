@@ -1,0 +1,94 @@
+//! What programs are attached to, by the number of its type.
+//!
+//! libbpf reads all of the kernel's types once more to find one tracepoint or function, a quarter of the time until a tool
+//! is attached. [`Types`] has read them already, so the numbers are found there and libbpf is given them.
+
+use std::ffi::{c_int, c_long};
+use std::sync::Once;
+
+use anyhow::Result;
+use libbpf_rs::libbpf_sys;
+
+use crate::kernel::Types;
+use crate::setup::Setup;
+
+/// Programs of these sections are told from the others by the first word: `tp_btf/sched_switch`.
+const TRACEPOINT: &str = "tp_btf";
+const ENTRY: &str = "fentry";
+const EXIT: &str = "fexit";
+
+/// Lets libbpf take numbers for programs of these sections; before an object is opened.
+pub(crate) fn register() {
+    static ONCE: Once = Once::new();
+    let kinds = [
+        (c"tp_btf+", libbpf_sys::BPF_TRACE_RAW_TP),
+        (c"fentry+", libbpf_sys::BPF_TRACE_FENTRY),
+        (c"fexit+", libbpf_sys::BPF_TRACE_FEXIT),
+    ];
+    let options = libbpf_sys::libbpf_prog_handler_opts {
+        sz: size_of::<libbpf_sys::libbpf_prog_handler_opts>() as libbpf_sys::size_t,
+        cookie: 0,
+        prog_setup_fn: None,
+        prog_prepare_load_fn: Some(prepare),
+        prog_attach_fn: None,
+    };
+    ONCE.call_once(|| {
+        for (section, attach_type) in kinds {
+            let kind = libbpf_sys::BPF_PROG_TYPE_TRACING;
+            // SAFETY: the string ends in NUL, the options state their size, and libbpf copies both. Where memory is too
+            // short for that, libbpf's own way is left.
+            unsafe {
+                libbpf_sys::libbpf_register_prog_handler(section.as_ptr(), kind, attach_type, &raw const options)
+            };
+        }
+    });
+}
+
+/// libbpf keeps a number for the program that another program is attached to, which none here is: [`choose`] puts the
+/// type's number there.
+unsafe extern "C" fn prepare(
+    _: *mut libbpf_sys::bpf_program,
+    options: *mut libbpf_sys::bpf_prog_load_opts,
+    _: c_long,
+) -> c_int {
+    // SAFETY: libbpf's own options, which it hands over to be changed.
+    let options = unsafe { &mut *options };
+    if options.attach_prog_fd != 0 {
+        options.attach_btf_id = options.attach_prog_fd;
+        options.attach_prog_fd = 0;
+    }
+    0
+}
+
+/// Whether [`crate::attach()`] is to attach the program by its type.
+pub(crate) fn is_typed(section: &str) -> bool {
+    [TRACEPOINT, ENTRY, EXIT].contains(&section)
+}
+
+/// Finds the target of each program that is to be loaded.
+///
+/// # Errors
+/// The kernel has none of that name.
+pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<(), libbpf_rs::Error> {
+    let target = |section: &str| {
+        let (kind, name) = section.split_once('/')?;
+        let types = setup.types().ok()?;
+        is_typed(kind).then(|| (name.to_string(), id(types, kind, name)))
+    };
+    let programs = setup.progs();
+    let targets: Vec<Option<(String, Option<u32>)>> =
+        programs.map(|program| program.section().to_str().filter(|_| program.autoload()).and_then(target)).collect();
+    for (mut program, target) in setup.progs_mut().zip(targets) {
+        match target {
+            None => (),
+            Some((_, Some(id))) => program.set_attach_target(id.cast_signed(), None)?,
+            // In a module, if anywhere.
+            Some((name, None)) => program.set_attach_target(0, Some(name))?,
+        }
+    }
+    Ok(())
+}
+
+fn id(types: &Types, kind: &str, name: &str) -> Option<u32> {
+    if kind == TRACEPOINT { types.tracepoint(name) } else { types.function(name) }
+}
