@@ -53,14 +53,15 @@ struct {
 } ended SEC(".maps");
 
 /* Whether the process has no row yet, where several threads may be the last. */
-static __always_inline bool is_first_to_tell(struct task_struct *task, struct task_struct *leader)
+static __always_inline bool is_first_to_tell(struct task_struct *task)
 {
-	struct exitsnoop_process process = {(__u64)leader, BPF_CORE_READ(leader, start_boottime)};
+	struct task_struct *leader = task->group_leader;
+	struct exitsnoop_process process = {(__u64)leader, leader->start_boottime};
 	__u8 value = 0;
 	int error;
 
 	/* The others were here before, for they are gone already. */
-	if (BPF_CORE_READ(task, signal, nr_threads) == 1)
+	if (task->signal->nr_threads == 1)
 		return !bpf_map_lookup_elem(&ended, &process);
 	/* An int up to 6.3: the kernel's own function is called, and leaves the upper half open (d7ba4cc900bf). */
 	error = bpf_map_update_elem(&ended, &process, &value, BPF_NOEXIST);
@@ -79,25 +80,36 @@ int BPF_PROG(exitsnoop_free, struct task_struct *task)
 	return 0;
 }
 
+/* Whether the task is the one that a row is about: itself, or the process by its first thread. */
+static __always_inline bool is_subject(struct task_struct *task)
+{
+	return per_thread || task->pid == task->tgid;
+}
+
 /* The status of a process is that of its group exit, or its first thread's: as wait(2) has it. */
 static __always_inline int status_of(struct task_struct *task)
 {
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	if (!per_thread) {
+		struct signal_struct *signal = task->signal;
 
-	if (!per_thread && BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
-		return BPF_CORE_READ(signal, group_exit_code);
-	return BPF_CORE_READ(task, exit_code);
+		if (signal->flags & SIGNAL_GROUP_EXIT)
+			return signal->group_exit_code;
+	}
+	return is_subject(task) ? task->exit_code : BPF_CORE_READ(task, group_leader, exit_code);
 }
 
 /* The arguments behind the event; gives their size. */
 static __always_inline __u64 fill_args(struct exitsnoop_event *event, struct task_struct *task)
 {
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct mm_struct *mm;
 	unsigned long start;
 	__u64 length;
 
+	if (!with_args)
+		return 0;
 	/* Kernel threads have no memory of their own, and up to 6.15 nobody has any more. */
-	if (!with_args || !mm)
+	mm = BPF_CORE_READ(task, mm);
+	if (!mm)
 		return 0;
 	start = BPF_CORE_READ(mm, arg_start);
 	length = BPF_CORE_READ(mm, arg_end) - start;
@@ -113,12 +125,11 @@ static __always_inline __u64 fill_args(struct exitsnoop_event *event, struct tas
 }
 
 /*
- * The current task ends; `last`: no other thread of the process is left. What pointers lead to is read by helpers: it is
- * seldom, and the verifier takes a millisecond for each pointer that a program loads by itself (sock.bpf.h).
+ * The task, the current one, ends; `last`: no other thread of the process is left. A first thread is read by itself,
+ * another one's by helpers: the verifier takes a millisecond for each pointer that a program loads (sock.bpf.h).
  */
-static __always_inline int ends(bool last)
+static __always_inline int ends(struct task_struct *task, bool last)
 {
-	struct task_struct *task = (void *)bpf_get_current_task(), *subject;
 	struct exitsnoop_event *event;
 	int status;
 
@@ -126,24 +137,28 @@ static __always_inline int ends(bool last)
 		return 0;
 	if (!filter_allows(task))
 		return 0;
-	subject = per_thread ? task : BPF_CORE_READ(task, group_leader);
-	status = status_of(subject);
+	status = status_of(task);
 	if (only_failed && !status)
 		return 0;
-	if (!per_thread && !knows_last && !is_first_to_tell(task, subject))
+	if (!per_thread && !knows_last && !is_first_to_tell(task))
 		return 0;
 	event = event_begin_alone();
 	if (!event)
 		return 0;
 	event->time_ns = bpf_ktime_get_boot_ns();
-	event->age_ns = event->time_ns - BPF_CORE_READ(subject, start_boottime);
-	event->pid = BPF_CORE_READ(subject, tgid);
-	event->tid = BPF_CORE_READ(subject, pid);
-	event->ppid = BPF_CORE_READ(subject, real_parent, tgid);
+	event->pid = task->tgid;
+	event->tid = per_thread ? task->pid : task->tgid;
+	event->ppid = BPF_CORE_READ(task, real_parent, tgid);
 	event->status = status;
 	event->flags = 0;
 	event->args_len = 0;
-	BPF_CORE_READ_STR_INTO(&event->comm, subject, comm);
+	if (is_subject(task)) {
+		event->age_ns = event->time_ns - task->start_boottime;
+		copy_comm(event->comm, task);
+	} else {
+		event->age_ns = event->time_ns - BPF_CORE_READ(task, group_leader, start_boottime);
+		BPF_CORE_READ_STR_INTO(&event->comm, task, group_leader, comm);
+	}
 	event_send_alone(event, sizeof(*event) + fill_args(event, task));
 	return 0;
 }
@@ -151,12 +166,12 @@ static __always_inline int ends(bool last)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(exitsnoop_exit, struct task_struct *task)
 {
-	return ends(knows_last ? ctx[1] : !BPF_CORE_READ(task, signal, live.counter));
+	return ends(task, knows_last ? ctx[1] : !task->signal->live.counter);
 }
 
 /* For kernels that would preempt the other one, see SYSCALL_EXIT of syscall.bpf.h. All of them know the last one. */
 SEC("tracepoint/sched/sched_process_exit")
 int exitsnoop_exit_np(struct trace_event_raw_sched_process_exit *ctx)
 {
-	return ends(ctx->group_dead);
+	return ends(bpf_get_current_task_btf(), ctx->group_dead);
 }

@@ -144,13 +144,11 @@ static __always_inline int returned(struct syscall *call, long ret)
 	parent = BPF_CORE_READ(task, real_parent);
 	event->time_ns = bpf_ktime_get_boot_ns();
 	event->latency_ns = latency;
-	event->pid = BPF_CORE_READ(task, tgid);
-	event->tid = tid;
+	fill_current(&event->pid, &event->tid, NULL, event->comm);
 	event->ppid = BPF_CORE_READ(parent, tgid);
 	event->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
 	event->ret = ret;
 	event->call = call->action;
-	BPF_CORE_READ_STR_INTO(&event->comm, task, comm);
 	BPF_CORE_READ_STR_INTO(&event->parent_comm, parent, comm);
 	event->args[0] = syscall_argument(call, 0);
 	event->args[1] = syscall_argument(call, 1);

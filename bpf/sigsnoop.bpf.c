@@ -133,18 +133,17 @@ int BPF_PROG(sigsnoop_generate, int signal, void *pointer, struct task_struct *t
 	if (!event)
 		return 0;
 	event->time_ns = bpf_ktime_get_boot_ns();
-	event->pid = sender ? BPF_CORE_READ(sender, tgid) : 0;
-	event->tid = sender ? BPF_CORE_READ(sender, pid) : 0;
 	event->signal = signal;
 	event->code = info.code;
 	event->tpid = target->tgid;
 	event->ttid = group ? 0 : target->pid;
 	event->result = result;
 	event->call = KILL_NONE;
+	event->pid = event->tid = 0;
 	event->comm[0] = 0;
 	if (sender)
-		BPF_CORE_READ_STR_INTO(&event->comm, sender, comm);
-	bpf_probe_read_kernel_str(&event->tcomm, sizeof(event->tcomm), target->comm);
+		fill_current(&event->pid, &event->tid, NULL, event->comm);
+	copy_comm(event->tcomm, target);
 	event_send_alone(event, sizeof(*event));
 	return 0;
 }

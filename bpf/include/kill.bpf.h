@@ -78,85 +78,83 @@ static __always_inline bool kill_tpid_allowed(__s32 tpid)
 #define KILL_EBADF -9
 #define KILL_EINVAL -22
 
-/* Whom a call is for. */
-struct kill_target {
-	struct pid *pid; /* none: nobody has that number, or it is not for one process */
-	__s32 tpid;      /* as given, until the task is known */
-	__u32 ttid;
-	bool thread; /* not for the whole process */
-};
-
-static __always_inline void kill_pidfd_target(struct syscall *call, struct kill_target *target, long result)
+/*
+ * Whom a call is for: `tpid` as given until the task is known, `ttid` where it is for a thread. NULL: nobody has that
+ * number, or it is not for one process. All of it goes to memory, where the verifier does not follow each case by itself.
+ */
+static __always_inline struct pid *kill_pidfd_target(struct signal_event *event, struct syscall *call, long result)
 {
 	__s32 fd = syscall_argument(call, 0);
 	__u32 flags = syscall_argument(call, 3);
+	struct pid *pid;
+	bool thread;
 
 	if (fd == KILL_SELF_THREAD || fd == KILL_SELF_PROCESS) {
-		target->thread = fd == KILL_SELF_THREAD;
-		target->pid = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread_pid);
+		thread = fd == KILL_SELF_THREAD;
+		pid = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread_pid);
 	} else {
-		target->thread = BPF_CORE_READ(path_file(fd), f_flags) & KILL_PIDFD_OF_THREAD;
-		target->pid = pid_of_fd(fd, result != KILL_EBADF && result != KILL_EINVAL);
+		thread = BPF_CORE_READ(path_file(fd), f_flags) & KILL_PIDFD_OF_THREAD;
+		pid = pid_of_fd(fd, result != KILL_EBADF && result != KILL_EINVAL);
 	}
 	if (flags)
-		target->thread = flags == KILL_FOR_THREAD;
-	target->tpid = target->ttid = pid_number(target->pid);
+		thread = flags == KILL_FOR_THREAD;
+	event->tpid = pid_number(pid);
+	event->ttid = thread ? event->tpid : 0;
+	return pid;
 }
 
-static __always_inline void kill_find_target(struct syscall *call, struct kill_target *target, long result)
+static __always_inline struct pid *kill_target(struct signal_event *event, struct syscall *call, long result)
 {
-	if (call->action == KILL_PIDFD) {
-		kill_pidfd_target(call, target, result);
-		return;
-	}
-	target->tpid = target->ttid = syscall_argument(call, 0);
+	__s32 number;
+
+	if (call->action == KILL_PIDFD)
+		return kill_pidfd_target(event, call, result);
+	number = syscall_argument(call, 0);
+	event->tpid = number;
+	event->ttid = 0;
 	if (call->action == KILL_TGKILL || call->action == KILL_TGQUEUE)
-		target->ttid = syscall_argument(call, 1);
-	target->thread = call->action == KILL_TGKILL || call->action == KILL_TGQUEUE || call->action == KILL_TKILL;
-	target->pid = pid_find(target->ttid);
+		number = syscall_argument(call, 1);
+	if (call->action == KILL_TGKILL || call->action == KILL_TGQUEUE || call->action == KILL_TKILL)
+		event->ttid = number;
+	return pid_find(number);
 }
 
 /* What a call does is known when it returns: one that fails makes no signal. */
 static __always_inline int kill_returned(struct syscall *call, long result)
 {
-	struct task_struct *current = (void *)bpf_get_current_task(), *task;
-	struct kill_target target = {};
 	struct signal_event *event;
+	struct task_struct *task;
+	struct pid *pid;
 	__s32 signal;
 
 	if (failed_only && result >= 0)
 		return 0;
 	signal = syscall_argument(call, call->action == KILL_TGKILL || call->action == KILL_TGQUEUE ? 2 : 1);
-	if (!kill_signal_allowed(signal) || !filter_allows(current))
-		return 0;
-	kill_find_target(call, &target, result);
-	/* There may be a thread of that number in another process than the call named. */
-	task = result == KILL_ESRCH ? NULL : pid_task(target.pid);
-	if (task) {
-		target.tpid = BPF_CORE_READ(task, tgid);
-		target.ttid = BPF_CORE_READ(task, pid);
-	}
-	if (call->action == KILL_PIDFD && (__u32)syscall_argument(call, 3) == KILL_FOR_GROUP)
-		target.tpid = -target.tpid;
-	if (!kill_tpid_allowed(target.tpid))
+	if (!kill_signal_allowed(signal) || !filter_allows_current())
 		return 0;
 	event = event_begin_alone();
 	if (!event)
 		return 0;
 	event->time_ns = bpf_ktime_get_boot_ns();
-	event->pid = BPF_CORE_READ(current, tgid);
-	event->tid = BPF_CORE_READ(current, pid);
+	fill_current(&event->pid, &event->tid, NULL, event->comm);
 	event->signal = signal;
 	event->code = 0;
-	event->tpid = target.tpid;
-	event->ttid = target.thread ? target.ttid : 0;
 	event->result = result;
 	event->call = call->action;
-	BPF_CORE_READ_STR_INTO(&event->comm, current, comm);
 	event->tcomm[0] = 0;
-	if (task)
+	pid = kill_target(event, call, result);
+	/* There may be a thread of that number in another process than the call named. */
+	task = result == KILL_ESRCH ? NULL : pid_task(pid);
+	if (task) {
+		event->tpid = BPF_CORE_READ(task, tgid);
+		if (event->ttid)
+			event->ttid = BPF_CORE_READ(task, pid);
 		BPF_CORE_READ_STR_INTO(&event->tcomm, task, comm);
-	event_send_alone(event, sizeof(*event));
+	}
+	if (call->action == KILL_PIDFD && (__u32)syscall_argument(call, 3) == KILL_FOR_GROUP)
+		event->tpid = -event->tpid;
+	if (kill_tpid_allowed(event->tpid))
+		event_send_alone(event, sizeof(*event));
 	return 0;
 }
 
