@@ -169,13 +169,8 @@ pub fn explain(warnings: &[String]) -> Option<String> {
     warnings.iter().find_map(|warning| {
         let (_, rest) = warning.split_once("failed to find kernel BTF type ID of '")?;
         let (name, _) = rest.split_once('\'')?;
-        Some(format!("this kernel has no {}", hook(warning, name)))
+        Some(format!("this kernel has no BPF iterator {name}"))
     })
-}
-
-fn hook(warning: &str, name: &str) -> String {
-    // libbpf names the program, and its section says what kind of thing it is attached to.
-    if warning.contains("bpf_iter") { format!("BPF iterator {name}") } else { format!("tracepoint or function {name}") }
 }
 
 #[cfg(test)]
@@ -189,8 +184,8 @@ mod tests {
     #[test]
     fn a_missing_hook_is_named() {
         let warnings =
-            ["prog 'runqlat_switch': failed to find kernel BTF type ID of 'sched_switch': -ESRCH".to_string()];
-        assert_eq!(explain(&warnings).as_deref(), Some("this kernel has no tracepoint or function sched_switch"));
+            ["prog 'tcptop_sockets': failed to find kernel BTF type ID of 'bpf_iter_tcp': -ESRCH".to_string()];
+        assert_eq!(explain(&warnings).as_deref(), Some("this kernel has no BPF iterator bpf_iter_tcp"));
         assert_eq!(explain(&["something else".to_string()]), None);
     }
 

@@ -32,7 +32,7 @@ pub fn load<'obj, Builder: SkelBuilder<'obj>>(
     let mut setup = Setup::of(open.open_object_mut(), common.btf.as_deref());
     configure(&mut setup)?;
     twins::choose(&mut setup)?;
-    targets::choose(&mut setup).map_err(|error| refusal(error, "load"))?;
+    targets::choose(&mut setup)?;
     // What libbpf is to look through are the types of this kernel, but few of them.
     types.write(&setup.mentioned_types()?).context("cannot write to memory")?;
     let inner = setup.into_inner_maps();

@@ -1,15 +1,14 @@
 //! What programs are attached to, by the number of its type.
 //!
 //! libbpf reads all of the kernel's types once more to find one tracepoint or function, a quarter of the time until a tool
-//! is attached. [`Types`] has read them already, so the numbers are found there and libbpf is given them.
+//! is attached. [`Types`](crate::kernel::Types) has read them already, so the numbers are found there and libbpf is given them.
 
 use std::ffi::{c_int, c_long};
 use std::sync::Once;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use libbpf_rs::libbpf_sys;
 
-use crate::kernel::Types;
 use crate::setup::Setup;
 
 /// Programs of these sections are told from the others by the first word: `tp_btf/sched_switch`.
@@ -68,27 +67,31 @@ pub(crate) fn is_typed(section: &str) -> bool {
 /// Finds the target of each program that is to be loaded.
 ///
 /// # Errors
-/// The kernel has none of that name.
-pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<(), libbpf_rs::Error> {
+/// A sentence where the kernel has none of that name.
+pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<()> {
     let target = |section: &str| {
         let (kind, name) = section.split_once('/')?;
         let types = setup.types().ok()?;
-        is_typed(kind).then(|| (name.to_string(), id(types, kind, name)))
+        let (kind, id) = match kind {
+            TRACEPOINT => ("tracepoint", types.tracepoint(name)),
+            ENTRY | EXIT => ("function", types.function(name)),
+            _ => return None,
+        };
+        Some((kind, name.to_string(), id))
     };
     let programs = setup.progs();
-    let targets: Vec<Option<(String, Option<u32>)>> =
+    let targets: Vec<Option<(&str, String, Option<u32>)>> =
         programs.map(|program| program.section().to_str().filter(|_| program.autoload()).and_then(target)).collect();
     for (mut program, target) in setup.progs_mut().zip(targets) {
         match target {
             None => (),
-            Some((_, Some(id))) => program.set_attach_target(id.cast_signed(), None)?,
+            Some((_, _, Some(id))) => program.set_attach_target(id.cast_signed(), None)?,
             // In a module, if anywhere.
-            Some((name, None)) => program.set_attach_target(0, Some(name))?,
+            Some((kind, name, None)) => {
+                let missing = format!("this kernel has no {kind} {name}");
+                program.set_attach_target(0, Some(name)).map_err(|_| anyhow!(missing))?;
+            }
         }
     }
     Ok(())
-}
-
-fn id(types: &Types, kind: &str, name: &str) -> Option<u32> {
-    if kind == TRACEPOINT { types.tracepoint(name) } else { types.function(name) }
 }
