@@ -8,6 +8,12 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+/*
+ * libbpf is given just those of the kernel's types that a program mentions (common/core/src/btf.rs), where they have other
+ * numbers: what would give the kernel's number, as bpf_core_cast() does, must not compile.
+ */
+#undef bpf_core_type_id_kernel
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /*
