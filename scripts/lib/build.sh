@@ -26,16 +26,27 @@ as_root() {
     fi
 }
 
-# Where build_release puts the binaries.
-release_folder() {
-    echo "$root_dir/target/$(as_user rustc -vV | sed -n 's/^host: //p')/release"
+# strip_tools FOLDER: puts all tools there, as they were built for tests: symbols make up nine tenths of them.
+strip_tools() {
+    local name
+    mkdir -p "$1"
+    for name in "$root_dir"/tools/*/; do
+        name=$(basename "$name")
+        strip -o "$1/$name" "$root_dir/target/debug/$name"
+    done
 }
+
+# The triple of this machine.
+host_triple() { as_user rustc -vV | sed -n 's/^host: //p'; }
+
+# Where build_release puts the binaries.
+release_folder() { echo "$root_dir/target/$(host_triple)/release"; }
 
 # build_release [-p TOOL]...: static binaries of these tools, or of all.
 build_release() {
     local target library flags
     [ $# -gt 0 ] || set -- --workspace --bins
-    target=$(as_user rustc -vV | sed -n 's/^host: //p')
+    target=$(host_triple)
     # A triple of its own keeps the flags from what runs during the build: procedural macros cannot be static.
     flags='-C target-feature=+crt-static -C force-unwind-tables=no -C link-arg=-Wl,-z,pack-relative-relocs'
     # What libelf.a needs: zlib, and since Debian 13 zstd. By file name, for the linker would take shared ones here.
