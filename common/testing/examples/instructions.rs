@@ -1,6 +1,8 @@
 //! How many instructions each BPF program takes per run, corescope's and those of the tools of the same name elsewhere:
 //! see scripts/instructions, which runs this where a nanosecond is an instruction.
 //!
+//! First come the programs that others are compared with, as those of a tool `yardstick`.
+//!
 //! A line per program: tool, whose (corescope or peer), program, runs per operation, instructions per run. No runs per
 //! operation: it is run by time.
 
@@ -12,6 +14,7 @@ use std::time::Duration;
 use corescope_testing::cost::{Counting, Meter, Reading, Watcher, Work};
 use corescope_testing::kernels::working;
 use corescope_testing::tool::binary;
+use libbpf_rs::ObjectBuilder;
 
 /// Enough that most are disturbed by nothing: no timer, no reader that wakes up, nothing that is done for the first time.
 /// The median round is such a one. Slow work gets fewer, down to the least.
@@ -28,8 +31,9 @@ const INTERVALS: usize = 3;
 
 fn main() {
     let _counting = Counting::start();
+    yardstick();
     for tool in working() {
-        let ours = Measured::of(tool, &mut Command::new(binary(tool)));
+        let ours = Measured::of_process(tool, &mut Command::new(binary(tool)));
         let ours = ours.unwrap_or_else(|| panic!("{tool} does not come up"));
         let cost = |program| ours.by_work(program).or_else(|| ours.by_time(program));
         let costs: Vec<_> = (0..ours.names.len()).map(cost).collect();
@@ -40,12 +44,28 @@ fn main() {
         // A peer's programs are run by what they trace, all of them.
         let peer = Path::new("/usr/sbin").join(tool);
         if peer.exists()
-            && let Some(peer) = Measured::of(tool, &mut Command::new(peer))
+            && let Some(peer) = Measured::of_process(tool, &mut Command::new(peer))
         {
             for program in 0..peer.names.len() {
                 peer.print("peer", program, peer.by_work(program));
             }
         }
+    }
+}
+
+/// What programs of tools that count are compared with, bpf/yardstick.bpf.c: each alone, attached by this process.
+fn yardstick() {
+    const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/yardstick.o"));
+    let open = || ObjectBuilder::default().open_memory(OBJECT).expect("an object");
+    let names: Vec<_> = open().progs().map(|program| program.name().to_owned()).collect();
+    for name in names {
+        let mut open = open();
+        open.progs_mut().for_each(|mut program| program.set_autoload(program.name() == name));
+        let object = open.load().expect("it loads");
+        let program = object.progs_mut().find(|program| program.name() == name).expect("it is there");
+        let _link = program.attach().expect("it attaches");
+        let measured = Measured::of("yardstick", &Meter::of(std::process::id()));
+        measured.print("corescope", 0, measured.by_work(0));
     }
 }
 
@@ -65,11 +85,15 @@ struct Measured {
 
 impl Measured {
     /// Nothing where the tool does not come up.
-    fn of(tool: &str, command: &mut Command) -> Option<Self> {
+    fn of_process(tool: &str, command: &mut Command) -> Option<Self> {
         // Where nothing says the time zone, the C library looks for it at each event, which tools see and print.
         let command = command.env("TZ", "UTC0").stdout(Stdio::null()).stderr(Stdio::null());
         let watcher = Watcher::start(command)?;
-        let meter = Meter::of(watcher.pid());
+        Some(Self::of(tool, &Meter::of(watcher.pid())))
+    }
+
+    /// While the tool's work is done.
+    fn of(tool: &str, meter: &Meter) -> Self {
         let names = meter.names();
         let work = Work::of(tool);
         // Processes that begin and end meet the timer in any case.
@@ -93,7 +117,7 @@ impl Measured {
             thread::sleep(INTERVAL);
             meter.read(&mut intervals);
         }
-        Some(Self { tool: tool.into(), names, times, rounds, late, intervals })
+        Self { tool: tool.into(), names, times, rounds, late, intervals }
     }
 
     /// Runs per operation, and instructions per run, of a program that the work runs.

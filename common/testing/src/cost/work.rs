@@ -46,6 +46,7 @@ const WORKS: &[Work] = &[
     Work { tool: "syncsnoop", what: "fdatasync(2) of nothing", times: 200_000, prepare: sync },
     Work { tool: "syscount", what: "getppid(2)", times: 500_000, prepare: get_parent },
     Work { tool: "tcptop", what: "a message of 64 bytes over loopback", times: 50_000, prepare: message },
+    Work { tool: "yardstick", what: "a ping-pong over pipes: two switches", times: 100_000, prepare: ping_pong },
 ];
 
 /// For tools that none of the above is for.
