@@ -2,10 +2,12 @@
 /*
  * Capability checks: what the kernel asked of the current task, and the answer.
  *
- * One of three hooks, the first that the kernel has:
- *   - the exit of cap_capable() (fexit), where arguments and result are seen at once;
- *   - the tracepoint of 6.14 (d48da4d5ed7b), which does not tell whether the check is one for the audit log;
- *   - entry and return of the function by kprobes, where the arguments are kept in between: arm64 before 6.4.
+ * One of three hooks:
+ *   - the exit of cap_capable() (fexit), where arguments and answer are seen at once;
+ *   - its entry (kprobe), where the answer is still to come and found out as the kernel does: for kernels that would preempt
+ *     the first one, and then skip it for others (7.2), and for those without fexit (arm64 before 6.4). The return of the
+ *     function would tell, but the kernel misses returns where many tasks are within the function at a time;
+ *   - the tracepoint of 6.14 (d48da4d5ed7b), which does not tell whether the check is one for the audit log.
  */
 #include "core.bpf.h"
 #include "events.bpf.h"
@@ -16,7 +18,7 @@
 #define CAP_OPT_NOAUDIT 2
 #define CAPABLE_UNKNOWN (1u << 31)
 
-#define ENOMEM 12
+#define EPERM 1
 #define EEXIST 17
 
 enum capable_unique {
@@ -38,7 +40,7 @@ struct capable_event {
 	__u8 comm[COMM_LEN];
 	struct event_stacks stacks;
 };
-EVENTS(capable_event, 0);
+EVENTS_ALONE(capable_event, 0);
 
 /* What has been sent, for --unique. */
 struct capable_seen {
@@ -57,14 +59,6 @@ struct {
 	__type(value, __u8);
 } seen SEC(".maps");
 
-/* Events of checks that have begun, by thread: one each, for they do not sleep. For the kprobes only. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct capable_event)); /* and room for stacks, set before load */
-} begun SEC(".maps");
-
 const volatile bool audited_only = true;
 const volatile __u32 unique_by;
 const volatile __u32 own_pid; /* the tool's, whose look at other processes takes checks as well */
@@ -76,19 +70,6 @@ static __always_inline bool wanted(__u32 options)
 	if (bpf_get_current_pid_tgid() >> 32 == own_pid)
 		return false;
 	return filter_allows((struct task_struct *)bpf_get_current_task());
-}
-
-/* All but the answer. */
-static __always_inline void fill(void *ctx, struct capable_event *event, struct user_namespace *namespace,
-				 __u32 capability, __u32 options)
-{
-	event->time_ns = bpf_ktime_get_boot_ns();
-	fill_current(&event->pid, &event->tid, &event->uid, event->comm);
-	event->capability = capability;
-	event->options = options;
-	event->user_ns = BPF_CORE_READ(namespace, ns.inum);
-	event->reserved = 0;
-	event_stacks(ctx, &event->stacks);
 }
 
 /* Whether it is the first of its kind, where the user wants to see just those. */
@@ -118,20 +99,20 @@ static __always_inline bool is_new(struct capable_event *event)
 
 static __always_inline int checked(void *ctx, struct user_namespace *namespace, __u32 capability, __u32 options, int ret)
 {
-	struct capable_event *event;
-	struct event_place place;
+	struct capable_event *event = event_begin_alone();
 
-	if (!wanted(options))
-		return 0;
-	event = event_begin(&place);
 	if (!event)
 		return 0;
-	fill(ctx, event, namespace, capability, options);
+	event->time_ns = bpf_ktime_get_boot_ns();
+	fill_current(&event->pid, &event->tid, &event->uid, event->comm);
+	event->capability = capability;
+	event->options = options;
 	event->ret = ret;
+	event->user_ns = BPF_CORE_READ(namespace, ns.inum);
+	event->reserved = 0;
+	event_stacks(ctx, &event->stacks);
 	if (is_new(event))
-		event_send(&place, event, sizeof(*event) + event_stacks_bytes(&event->stacks));
-	else
-		event_discard(&place, event);
+		event_send_alone(event, sizeof(*event) + event_stacks_bytes(&event->stacks));
 	return 0;
 }
 
@@ -139,62 +120,47 @@ SEC("fexit/cap_capable")
 int BPF_PROG(capable_exit, const struct cred *cred, struct user_namespace *namespace, int capability, unsigned int options,
 	     int ret)
 {
-	return checked(ctx, namespace, capability, options, ret);
+	return wanted(options) ? checked(ctx, namespace, capability, options, ret) : 0;
 }
 
 SEC("tp_btf/cap_capable")
 int BPF_PROG(capable_check, const struct cred *cred, struct user_namespace *namespace,
 	     const struct user_namespace *capable_namespace, int capability, int ret)
 {
-	return checked(ctx, namespace, capability, CAPABLE_UNKNOWN, ret);
+	return wanted(CAPABLE_UNKNOWN) ? checked(ctx, namespace, capability, CAPABLE_UNKNOWN, ret) : 0;
 }
+
+#define USER_NS_LEVELS 33 /* the first one, and 32 below each other: create_user_ns() */
 
 /*
- * Before the entry, for programs are attached in this order: of two kprobes the kernel runs the younger one first, and the
- * stack is whole only until this one has put its trampoline in place of the function's caller.
+ * What cap_capable() is going to answer: a task has what is in its effective set in its own user namespace, nothing in those
+ * above and beside, and everything in those below whose owner it is. Neither credentials nor owners change under a check.
  */
-SEC("kretprobe/cap_capable")
-int BPF_KRETPROBE(capable_return, int ret)
+static __always_inline int answer(const struct cred *cred, struct user_namespace *namespace, __u32 capability)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct capable_event *event = bpf_map_lookup_elem(&begun, &tid);
-	__u64 size;
+	struct user_namespace *own = BPF_CORE_READ(cred, user_ns), *parent;
+	__u64 effective = 0; /* kernel_cap_t: two numbers of 32 bits until 6.3 (f122a08b197d) */
 
-	if (!event)
-		return 0;
-	event->ret = ret;
-	if (is_new(event)) {
-		size = sizeof(*event) + event_stacks_bytes(&event->stacks);
-		if (bpf_ringbuf_output(&events, event, size, event_flags(size)))
-			count_lost(LOST_BUFFER);
+	for (int i = 0; i < USER_NS_LEVELS; i++) {
+		if (namespace == own) {
+			bpf_core_read(&effective, sizeof(effective), &cred->cap_effective);
+			return effective >> (capability & 63) & 1 ? 0 : -EPERM;
+		}
+		if (BPF_CORE_READ(namespace, level) <= BPF_CORE_READ(own, level))
+			return -EPERM;
+		parent = BPF_CORE_READ(namespace, parent);
+		if (parent == own && BPF_CORE_READ(namespace, owner.val) == BPF_CORE_READ(cred, euid.val))
+			return 0;
+		namespace = parent;
 	}
-	bpf_map_delete_elem(&begun, &tid);
-	return 0;
+	return -EPERM;
 }
 
-/* The stacks are taken here: from the return of a function not all kernels find the way to its caller. */
 SEC("kprobe/cap_capable")
 int BPF_KPROBE(capable_enter, const struct cred *cred, struct user_namespace *namespace, int capability,
 	       unsigned int options)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct capable_event *event;
-	struct event_place place;
-	long error;
-
 	if (!wanted(options))
 		return 0;
-	event = event_begin(&place);
-	if (!event)
-		return 0;
-	fill(ctx, event, namespace, capability, options);
-	/* In the ring buffer it cannot wait. */
-	error = place.users ? bpf_map_update_elem(&begun, &tid, event, BPF_NOEXIST) : -ENOMEM;
-	if (error)
-		count_lost(LOST_MAP);
-	/* The kernel has missed the return of the last one. */
-	if (place.users && error == -EEXIST)
-		bpf_map_update_elem(&begun, &tid, event, BPF_EXIST);
-	event_discard(&place, event);
-	return 0;
+	return checked(ctx, namespace, capability, options, answer(cred, namespace, capability));
 }

@@ -209,21 +209,19 @@ impl Seen {
         self.sum("lost")
     }
 
-    /// How many calls it reported skipped: each may have been one event.
+    /// How many calls of its programs it reported skipped, each of which may have been an event.
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.sum("skipped")
     }
 
-    /// Fails unless these rows and what was reported missing make up what was made.
+    /// Fails unless these rows and what was reported lost are just what was made.
     ///
     /// # Panics
     /// They do not.
     pub fn assert_all(&self, rows: usize, made: usize) {
         let known = rows as u64 + self.lost();
-        let made = made as u64;
-        let messages = &self.messages;
-        assert!(known <= made && made <= known + self.skipped(), "{rows} rows of {made}: {messages}");
+        assert_eq!((known, self.skipped()), (made as u64, 0), "{rows} rows of {made}: {}", self.messages);
     }
 
     fn sum(&self, key: &str) -> u64 {

@@ -12,7 +12,7 @@ use bpf::CapableSkelBuilder;
 use check::{COLUMNS, Check};
 use clap::{Parser, ValueEnum};
 use corescope::filter::PinnedMaps;
-use corescope::kernel::{Types, has_kprobes, permits_fentry};
+use corescope::kernel::{has_kprobes, permits_fentry};
 use corescope::manual::Manual;
 use corescope::stream::{event, stream_batches};
 use corescope::{Buffer, Common, Filter, Output, Setup, Table, cli, column, object};
@@ -79,10 +79,10 @@ enum Unique {
 enum Hook {
     /// The exit of the kernel's function cap_capable()
     Fexit,
+    /// Its entry, by a kprobe
+    Kprobe,
     /// The tracepoint capability:cap_capable, which says nothing about the audit log
     Tracepoint,
-    /// Entry and return of cap_capable() by kprobes
-    Kprobe,
 }
 
 fn main() -> ExitCode {
@@ -98,8 +98,8 @@ fn run(mut args: Args) -> Result<()> {
         filter.apply(object)?;
         let bytes = args.frames.apply(object, size_of::<Check>(), args.kernel_stack, args.user_stack)?;
         args.buffer.apply(object, bytes)?;
-        hook = choose(&args)?;
-        configure(&args, hook, bytes, object)
+        hook = choose(&args, object)?;
+        configure(&args, hook, object)
     })?;
     let mut out = Output::new(args.common.json);
     let table = Table::new(COLUMNS).show("TID", args.extra).show("INSETID", args.extra);
@@ -127,24 +127,23 @@ fn run(mut args: Args) -> Result<()> {
     })
 }
 
-/// The cheapest hook that tells everything, or what is left of them.
-fn choose(args: &Args) -> Result<Hook> {
+/// The cheapest hook that tells everything of each check, or what is left of them.
+fn choose(args: &Args, object: &mut Setup<'_>) -> Result<Hook> {
     match args.hook {
         Some(Hook::Kprobe) if !has_kprobes() => bail!("this kernel has no kprobes"),
         Some(hook) => Ok(hook),
-        None if permits_fentry() => Ok(Hook::Fexit),
-        None if Types::read(args.common.btf.as_deref())?.has_type("btf_trace_cap_capable") => Ok(Hook::Tracepoint),
+        None if permits_fentry() && !(has_kprobes() && object.types()?.preempts_tracepoints()) => Ok(Hook::Fexit),
         None if has_kprobes() => Ok(Hook::Kprobe),
+        None if object.types()?.has_type("btf_trace_cap_capable") => Ok(Hook::Tracepoint),
         None => bail!("this kernel has no tracepoint capability:cap_capable, and permits neither fexit nor kprobes"),
     }
 }
 
-/// Sets the constants and sizes the maps for events of so many `bytes`.
-fn configure(args: &Args, hook: Hook, bytes: u64, object: &mut Setup<'_>) -> Result<()> {
+/// Sets the constants, and what is loaded.
+fn configure(args: &Args, hook: Hook, object: &mut Setup<'_>) -> Result<()> {
     object::set_autoload(object, "capable_exit", hook == Hook::Fexit);
-    object::set_autoload(object, "capable_check", hook == Hook::Tracepoint);
     object::set_autoload(object, "capable_enter", hook == Hook::Kprobe);
-    object::set_autoload(object, "capable_return", hook == Hook::Kprobe);
+    object::set_autoload(object, "capable_check", hook == Hook::Tracepoint);
     // BCC's --unique goes by cgroup where a map of them is given.
     let unique = match args.unique {
         Some(None) if args.maps.cgroupmap.is_some() => Unique::Cgroup,
@@ -152,16 +151,11 @@ fn configure(args: &Args, hook: Hook, bytes: u64, object: &mut Setup<'_>) -> Res
         Some(Some(unique)) => unique,
         None => Unique::Off,
     };
-    for mut map in object.maps_mut() {
-        match map.name().to_str() {
-            Some("seen") => map.set_autocreate(!matches!(unique, Unique::Off))?,
-            Some("begun") => {
-                map.set_autocreate(hook == Hook::Kprobe)?;
-                map.set_value_size(u32::try_from(bytes)?)?;
-            }
-            _ => {}
-        }
+    let mut maps = object.maps_mut();
+    if let Some(mut seen) = maps.find(|map| map.name() == "seen") {
+        seen.set_autocreate(!matches!(unique, Unique::Off))?;
     }
+    drop(maps);
     object::set(object, "own_pid", std::process::id())?;
     object::set(object, "unique_by", unique as u32)?;
     object::set(object, "audited_only", u8::from(!args.non_audit))

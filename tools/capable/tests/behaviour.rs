@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use corescope_testing::tool::{binary, send, turn};
-use corescope_testing::workload::privileges::{NOBODY, as_nobody, chroot, set_user};
+use corescope_testing::workload::privileges::{InNamespace, NOBODY, as_nobody, as_user, chroot, see_limits, set_user};
 use corescope_testing::workload::stacks::CALL;
 use corescope_testing::workload::{Cgroup, PinnedIds, exit_process, tid};
 use corescope_testing::{Seen, Tool};
@@ -111,6 +111,47 @@ fn each_hook_sees_the_same() {
             assert_eq!(row["audit"].is_null(), hook == "tracepoint");
             assert_stacks(row);
         }
+    }
+}
+
+/// The hooks that work here.
+fn hooks() -> impl Iterator<Item = &'static str> {
+    ["fexit", "kprobe", "tracepoint"].into_iter().filter(|hook| run(&["--hook", hook]).0 == 0)
+}
+
+/// In the namespace itself, from above and from below: what a task may do in a user namespace depends on where both are, and
+/// on who owns it.
+#[test]
+fn answers_hold_across_user_namespaces() {
+    for hook in hooks() {
+        let tool = Tool::start("capable", &["--hook", hook]);
+        let asks = |pid, times, answer| (0..times).for_each(|_| assert_eq!(see_limits(pid), answer));
+        let refused = -i64::from(libc::EPERM);
+        let inside = InNamespace::start(move || (0..2).all(|_| see_limits(1) == refused));
+        let pid = inside.pid();
+        // Not every machine's root has all capabilities.
+        let root = see_limits(pid);
+        asks(pid, 2, root);
+        as_user(NOBODY, || asks(pid, 5, 0));
+        as_user(NOBODY - 1, || asks(pid, 7, refused));
+        let namespace = fs::metadata(format!("/proc/{pid}/ns/user")).expect("a namespace").ino();
+        drop(inside);
+        let seen = tool.stop();
+        let count = |asker: u32, uid: u32, namespace: u64, verdict: &str| {
+            let rows = seen.rows_with("name", "CAP_SYS_RESOURCE").into_iter();
+            let alike = |row: &&Value| row["pid"] == asker && row["uid"] == uid && row["user_ns"] == namespace;
+            rows.filter(alike).filter(|row| row["verdict"] == verdict).count()
+        };
+        let own = std::process::id();
+        let outer = fs::metadata("/proc/self/ns/user").expect("a namespace").ino();
+        let counts = [
+            count(pid, NOBODY - 2, outer, "deny"),
+            count(own, 0, namespace, if root == 0 { "allow" } else { "deny" }),
+            count(own, NOBODY, namespace, "allow"),
+            count(own, NOBODY - 1, namespace, "deny"),
+        ];
+        assert_eq!(counts, [2, 3, 5, 7], "{hook}");
+        assert_eq!(seen.rows_with("name", "CAP_SYS_RESOURCE").len(), 17, "{hook}");
     }
 }
 

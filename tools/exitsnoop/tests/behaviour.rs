@@ -20,12 +20,11 @@ fn shell(folder: &Scratch, script: &str) -> (u32, ExitStatus) {
     (child.id(), child.wait().expect("a child"))
 }
 
-/// The one row of a process. None only where the kernel skipped calls of the program and said so, as newer ones do when it
-/// is preempted.
-fn row(seen: &Seen, pid: u32) -> Option<&Value> {
+/// The one row of a process.
+fn row(seen: &Seen, pid: u32) -> &Value {
     let rows = seen.rows_with("pid", pid);
-    assert!(rows.len() == 1 || rows.is_empty() && seen.skipped() > 0, "{rows:?} {}", seen.messages);
-    rows.first().copied()
+    assert_eq!(rows.len(), 1, "{rows:?} {}", seen.messages);
+    rows[0]
 }
 
 fn assert_status(row: &Value, status: ExitStatus) {
@@ -70,7 +69,7 @@ fn every_end_is_a_row_with_its_status() {
     assert_eq!(seen.lost(), 0);
     let keeps_arguments = keeps_arguments();
     for (index, (pid, status)) in ends.into_iter().flatten().enumerate() {
-        let (Some(row), kind) = (row(&seen, pid), index % scripts.len()) else { continue };
+        let (row, kind) = (row(&seen, pid), index % scripts.len());
         assert_status(row, status);
         assert_eq!(row["signal_name"], json!(names[kind]));
         assert_eq!(row["comm"], "sh");
@@ -92,7 +91,7 @@ fn the_age_is_the_time_that_it_lived() {
     assert!(child.wait().success());
     let most = start.elapsed();
     let seen = tool.stop();
-    let Some(row) = row(&seen, pid) else { return };
+    let row = row(&seen, pid);
     let age = Duration::from_nanos(row["age_ns"].as_u64().expect("a number"));
     assert!((LIFE..=most).contains(&age), "{age:?} of {most:?}");
     assert_eq!(row["label"], "exit");
@@ -119,7 +118,7 @@ fn a_process_ends_with_its_last_thread() {
         .collect();
     let seen = tool.stop();
     for (pid, status) in ends {
-        let Some(row) = row(&seen, pid) else { continue };
+        let row = row(&seen, pid);
         assert_status(row, status);
         assert_eq!(row["comm"], "cs-first");
         assert_eq!(row["tid"], pid);
@@ -141,9 +140,7 @@ fn threads_that_end_at_the_same_moment_are_one_end() {
     seen.assert_all(seen.rows_with("ppid", process::id()).len(), PROCESSES);
     for (pid, status) in ends {
         assert_eq!(status.code(), Some(5));
-        if let Some(row) = row(&seen, pid) {
-            assert_status(row, status);
-        }
+        assert_status(row(&seen, pid), status);
     }
 }
 
@@ -185,8 +182,8 @@ fn what_exited_with_zero_can_be_left_out() {
     for (pid, status) in ends {
         if status.success() {
             assert!(seen.rows_with("pid", pid).is_empty());
-        } else if let Some(row) = row(&seen, pid) {
-            assert_status(row, status);
+        } else {
+            assert_status(row(&seen, pid), status);
         }
     }
 }
@@ -204,7 +201,7 @@ fn one_process_and_no_other() {
     // It ends with the process.
     let seen = tool.wait();
     assert_eq!(seen.rows().count(), 1, "{}", seen.messages);
-    assert_status(row(&seen, child.id()).expect("it"), status);
+    assert_status(row(&seen, child.id()), status);
 
     let tool = Tool::start("exitsnoop", &["-p", "1"]);
     others();
@@ -236,7 +233,7 @@ fn long_arguments_are_cut_and_marked() {
     let tool = Tool::start("exitsnoop", &[]);
     let (pid, _) = shell(&scratch, &format!("exit 0 {}", "#".repeat(5000)));
     let seen = tool.stop();
-    let Some(row) = row(&seen, pid) else { return };
+    let row = row(&seen, pid);
     assert_eq!(row["args_cut"], keeps_arguments());
     let bytes = row["args"].as_array().map(|args| args.iter().map(|arg| arg.as_str().map_or(0, str::len) + 1).sum());
     assert_eq!(bytes, keeps_arguments().then_some(4097), "{row}");

@@ -325,7 +325,7 @@ fn at_full_speed_rows_and_losses_are_what_was_made() {
     let rows = seen.rows_with("path", json!(path)).len();
     // Others lose events as well, when these fill the buffer.
     let known = rows as u64 + seen.lost();
-    assert!(rows <= 2 * TIMES && known + seen.skipped() >= 2 * TIMES as u64, "{rows} rows: {}", seen.messages);
+    assert!(rows <= 2 * TIMES && known >= 2 * TIMES as u64, "{rows} rows: {}", seen.messages);
     assert!(rows > 1000, "{rows} rows");
 }
 

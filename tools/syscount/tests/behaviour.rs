@@ -123,7 +123,6 @@ fn threads_that_take_the_cpu_from_each_other() {
     }
     let seen = tool.stop();
     assert_all(&seen, count(&seen, "pread64"), 10 * CALLS);
-    assert!(seen.skipped() < CALLS / 10, "{}", seen.messages);
 }
 
 #[test]
