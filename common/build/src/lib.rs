@@ -17,7 +17,8 @@ use std::{env, fs};
 use anyhow::{Context, Result};
 use libbpf_cargo::SkeletonBuilder;
 
-/// Writes `OUT_DIR/bpf.rs`, the skeleton of the program named as the package; `corescope::skeleton!()` includes it.
+/// Writes `OUT_DIR/bpf.rs`, the skeleton of the program named as the package, without `corescope-` where the package is
+/// no tool; `corescope::skeleton!()` includes it.
 ///
 /// Ends the build with clang's messages where the program does not compile.
 pub fn skeleton() {
@@ -28,7 +29,8 @@ pub fn skeleton() {
 }
 
 fn generate() -> Result<()> {
-    let tool = env::var("CARGO_PKG_NAME")?;
+    let package = env::var("CARGO_PKG_NAME")?;
+    let tool = package.strip_prefix("corescope-").unwrap_or(&package);
     let arch = env::var("CARGO_CFG_TARGET_ARCH")?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let object = out.join(format!("{tool}.o"));
@@ -40,7 +42,7 @@ fn generate() -> Result<()> {
 
     let mut builder = SkeletonBuilder::new();
     builder
-        .source(source(&tool))
+        .source(source(tool))
         .obj(&object)
         .reference_obj(true)
         .clang_args(arguments)
@@ -48,7 +50,7 @@ fn generate() -> Result<()> {
         // out. Not a bare name, for a folder on PATH that may not be read is another error.
         .rustfmt(out.join("no-rustfmt"));
     // A file that failed to compile is built again at every attempt, whatever it includes.
-    println!("cargo:rerun-if-changed={}", source(&tool).display());
+    println!("cargo:rerun-if-changed={}", source(tool).display());
     builder.build_and_generate(&skeleton)?;
 
     for file in depfile::inputs(&fs::read_to_string(&depfile)?) {

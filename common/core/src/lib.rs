@@ -26,7 +26,7 @@ pub mod libbpf_log;
 pub mod loader;
 pub mod lost;
 pub mod manual;
-mod memory;
+pub mod memory;
 pub mod netns;
 pub mod object;
 pub mod options;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// Gives back what was needed until now: free memory of the heap, and the code, of which the next part of a run needs another
 /// quarter. Code that is needed again comes back from the page cache, some pages at a time; on a machine that is short of
 /// memory the rest need not stay.
-pub(crate) fn give_back() {
+pub fn give_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: it concerns memory that nobody uses.
     unsafe {

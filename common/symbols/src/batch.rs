@@ -1,5 +1,5 @@
-//! Rows of a stream with their stacks, named many at a time: what the kernel's functions are called stands in a long
-//! table, which is read once for all new addresses.
+//! Rows of a stream with their stacks, named many at a time: the symbol tables of executables, and before 5.14 the
+//! kernel's, are read once for all new addresses.
 
 use corescope::column::Field;
 

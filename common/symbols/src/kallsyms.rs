@@ -1,4 +1,4 @@
-//! Kernel functions by address.
+//! Kernel functions by the table that the kernel shows, for kernels that cannot be asked otherwise ([`crate::program`]).
 //!
 //! A machine's `/proc/kallsyms` has some 200,000 lines, and a tool asks for a few hundred addresses. Instead of keeping
 //! the table, which takes 8 to 15 MB, it is read through once for all addresses that are new: memory for those alone.
@@ -16,7 +16,7 @@ pub(crate) struct Function {
     /// Where the next one starts, or this one cannot reach.
     pub(crate) end: u64,
     pub(crate) name: String,
-    /// The module's name, as `ext4`; none of the kernel itself.
+    /// The module's name, as `ext4`; none for the kernel itself and for BPF programs.
     pub(crate) module: Option<String>,
 }
 
@@ -92,8 +92,13 @@ fn parse(line: &[u8]) -> Option<(u64, u8, &[u8])> {
 fn function(start: u64, next: u64, rest: &[u8]) -> Function {
     let text = String::from_utf8_lossy(rest);
     let (name, module) = text.split_once('\t').map_or((&*text, None), |(name, module)| (name, Some(module)));
-    let module = module.map(|module| module.trim_matches(['[', ']']).to_string());
-    Function { start, end: next.min(start.saturating_add(LONGEST)), name: name.to_string(), module }
+    let module = module.map(|module| module.trim_matches(['[', ']'])).filter(|module| *module != "bpf");
+    Function {
+        start,
+        end: next.min(start.saturating_add(LONGEST)),
+        name: name.to_string(),
+        module: module.map(str::to_string),
+    }
 }
 
 #[cfg(test)]
@@ -107,6 +112,7 @@ mod tests {
         ffffffff81000200 T second\n\
         ffffffffc0001000 t in_module\t[ext4]\n\
         ffffffffc0000000 t earlier_in_module\t[ext4]\n\
+        ffffffffc1000000 t bpf_prog_1\t[bpf]\n\
         0000000000000000 A fixed\n\
         broken\n";
 
@@ -128,6 +134,7 @@ mod tests {
                 0xffff_ffff_8100_0201,
                 0xffff_ffff_c000_0fff,
                 0xffff_ffff_c000_1000,
+                0xffff_ffff_c100_0000,
                 0xffff_ffff_f000_0000,
             ]),
             [
@@ -138,6 +145,7 @@ mod tests {
                 known("second", None),
                 known("earlier_in_module", Some("ext4")),
                 known("in_module", Some("ext4")),
+                known("bpf_prog_1", None),
                 None,
             ]
         );

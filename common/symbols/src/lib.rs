@@ -30,11 +30,15 @@
 //! * User stacks are found by frame pointers: where code was built without them, a stack is short or wrong.
 //! * A process that has ended when its stacks are named has no names, unless [`Symbols::remember`] saw it alive.
 
+corescope::skeleton!();
+
 pub mod batch;
 mod frame;
 mod kallsyms;
+mod kernel;
 pub mod options;
 pub mod print;
+mod program;
 mod stack;
 mod symbols;
 

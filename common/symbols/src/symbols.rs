@@ -1,25 +1,21 @@
 //! Names for addresses.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-use std::{fs, io};
 
 use blazesym::Pid;
 use blazesym::symbolize::cache::{Cache, Process as CacheProcess};
 use blazesym::symbolize::source::{Process, Source};
 use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
-use corescope::complain;
+use corescope::memory;
 
 use crate::frame::Frame;
-use crate::kallsyms::{self, Function};
+use crate::kernel::Kernel;
 use crate::stack::Stack;
 
 /// How many processes [`Symbols::remember`] looks at: their memory maps take some kilobytes each.
 const REMEMBERED: usize = 4096;
-
-/// How often [`Symbols::resolve_ahead`] reads the kernel's table, which takes a twentieth of a second.
-const AHEAD: Duration = Duration::from_secs(2);
 
 /// Where an address lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,13 +59,10 @@ pub struct Symbols {
     details: bool,
     wanted: BTreeMap<Space, BTreeSet<u64>>,
     known: HashMap<(Space, u64), Vec<Frame>>,
-    /// Of the kernel, by their starts.
-    functions: BTreeMap<u64, Function>,
-    read_ahead: Option<Instant>,
+    kernel: Kernel,
     remembered: HashSet<u32>,
     seen: HashSet<(u32, Vec<u8>)>,
     mount_namespace: Option<PathBuf>,
-    remarked: bool,
 }
 
 impl Symbols {
@@ -83,12 +76,10 @@ impl Symbols {
             details,
             wanted: BTreeMap::new(),
             known: HashMap::new(),
-            functions: BTreeMap::new(),
-            read_ahead: None,
+            kernel: Kernel::default(),
             remembered: HashSet::new(),
             seen: HashSet::new(),
             mount_namespace: fs::read_link("/proc/self/ns/mnt").ok(),
-            remarked: false,
         }
     }
 
@@ -106,24 +97,23 @@ impl Symbols {
                 continue;
             }
             let frames = match space {
-                Space::Kernel => self.resolve_kernel(&places),
+                Space::Kernel => self.kernel.frames(&places).into_iter().map(|frame| vec![frame]).collect(),
                 Space::Process(pid) => self.resolve_process(pid, &places),
             };
             self.known.extend(places.iter().map(|place| (space, *place)).zip(frames));
         }
     }
 
-    /// Finds names while there is time, so that fewer are left to be found in the end: those of the kernel not each time.
+    /// Finds names while there is time, so that fewer are left to be found in the end: those of the kernel only where
+    /// each costs next to nothing.
     pub fn resolve_ahead(&mut self) {
-        let kernel = self.wanted.remove(&Space::Kernel);
-        self.resolve();
-        if let Some(kernel) = kernel {
-            self.wanted.insert(Space::Kernel, kernel);
-            if self.read_ahead.is_none_or(|last| last.elapsed() >= AHEAD) {
-                self.resolve();
-                self.read_ahead = Some(Instant::now());
-            }
+        let later = if self.kernel.is_quick() { None } else { self.wanted.remove(&Space::Kernel) };
+        if self.wanted.values().any(|places| !places.is_empty()) {
+            self.resolve();
+            // Nobody knows when there will be others.
+            memory::give_back();
         }
+        self.wanted.extend(later.map(|places| (Space::Kernel, places)));
     }
 
     /// The stack with its names.
@@ -169,53 +159,6 @@ impl Symbols {
     fn cache_maps(&self, pid: u32) -> Result<(), blazesym::Error> {
         self.symbolizer
             .cache(&Cache::Process(CacheProcess { cache_perf_map: false, ..CacheProcess::new(Pid::from(pid)) }))
-    }
-
-    fn resolve_kernel(&mut self, places: &[u64]) -> Vec<Vec<Frame>> {
-        let new: Vec<u64> = places.iter().copied().filter(|place| self.function(*place).is_none()).collect();
-        if !new.is_empty() {
-            self.read_functions(&new);
-        }
-        let frame = |place: &u64| match self.function(*place) {
-            None => Frame::unknown(*place),
-            Some(function) => Frame {
-                address: *place,
-                symbol: Some(function.name.clone()),
-                offset: place - function.start,
-                module: function.module.as_ref().map(PathBuf::from),
-                ..Frame::default()
-            },
-        };
-        places.iter().map(|place| vec![frame(place)]).collect()
-    }
-
-    /// The kernel's function at an address, if it is known already.
-    fn function(&self, place: u64) -> Option<&Function> {
-        let (_, function) = self.functions.range(..=place).next_back()?;
-        (place < function.end).then_some(function)
-    }
-
-    fn read_functions(&mut self, places: &[u64]) {
-        match kallsyms::look_up(places) {
-            Ok(answer) => {
-                if answer.hidden {
-                    let why = "the kernel hides its addresses (kernel.kptr_restrict); it needs CAP_SYSLOG, and less \
-                        than 2 there";
-                    self.remark_kernel(&io::Error::other(why));
-                }
-                self.functions
-                    .extend(answer.functions.into_iter().flatten().map(|function| (function.start, function)));
-            }
-            Err(error) => self.remark_kernel(&error),
-        }
-    }
-
-    /// Says once that there will be no names.
-    fn remark_kernel(&mut self, why: &io::Error) {
-        if !self.remarked {
-            self.remarked = true;
-            complain(&format!("kernel functions have no names, their addresses are shown: {why}"));
-        }
     }
 
     fn resolve_process(&self, pid: u32, places: &[u64]) -> Vec<Vec<Frame>> {
