@@ -13,20 +13,31 @@ enum lost_reason {
 	LOST_REASONS,
 };
 
+/* Of one CPU: a cache line. */
+struct lost_counts {
+	__u64 of[8];
+};
+
+/*
+ * User space reads it as memory. While a process is in a look-up by bpf(2), the kernel starts no program of a kprobe or a
+ * classic tracepoint on its CPU (bpf_disable_instrumentation()), whoever runs there meanwhile: it would cost events.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, LOST_REASONS);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* one for each CPU, set before load */
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct lost_counts);
 } lost SEC(".maps");
 
-static __always_inline void count_lost(__u32 reason)
+static __always_inline void count_lost(const __u32 reason)
 {
-	__u64 *count = bpf_map_lookup_elem(&lost, &reason);
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct lost_counts *counts = bpf_map_lookup_elem(&lost, &cpu);
 
 	/* Atomic, for an interrupt on the same CPU may lose something as well. */
-	if (count)
-		__sync_fetch_and_add(count, 1);
+	if (counts)
+		__sync_fetch_and_add(&counts->of[reason], 1);
 }
 
 #endif

@@ -31,6 +31,7 @@ pub mod netns;
 pub mod object;
 pub mod options;
 pub mod output;
+mod pages;
 pub mod path;
 pub mod queue;
 pub mod ring;

@@ -10,7 +10,7 @@ use libbpf_rs::{Link, OpenObject};
 use crate::memory::{self, MemoryFile};
 use crate::options::Common;
 use crate::setup::{self, Setup};
-use crate::{complain, kernel, libbpf_log, targets, tracefs, twins};
+use crate::{complain, kernel, libbpf_log, lost, targets, tracefs, twins};
 
 /// Opens the object, lets `configure` set its constants and maps, and loads it.
 ///
@@ -33,6 +33,7 @@ pub fn load<'obj, Builder: SkelBuilder<'obj>>(
     configure(&mut setup)?;
     twins::choose(&mut setup)?;
     targets::choose(&mut setup)?;
+    lost::configure(&mut setup)?;
     // What libbpf is to look through are the types of this kernel, but few of them.
     types.write(&setup.mentioned_types()?).context("cannot write to memory")?;
     let inner = setup.into_inner_maps();

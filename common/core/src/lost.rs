@@ -1,12 +1,16 @@
 //! What could not be recorded, said aloud: rows printed and events reported lost are the events that were made.
 
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::Ordering;
 
+use anyhow::{Context, Result};
 use libbpf_rs::skel::Skel;
-use libbpf_rs::{MapCore, MapFlags, MapHandle, Object, libbpf_sys};
+use libbpf_rs::{MapCore, Object, libbpf_sys, num_possible_cpus};
 
 use crate::json::Object as JsonObject;
 use crate::output::Output;
+use crate::pages::Pages;
+use crate::setup::Setup;
 
 /// Why something was lost: the order is that of `enum lost_reason` in bpf/include/lost.bpf.h.
 const REASONS: [(&str, &str); 3] = [
@@ -15,32 +19,50 @@ const REASONS: [(&str, &str); 3] = [
     ("stack", "a stack could not be stored, so they are counted without it; a larger --stack-storage-size holds more"),
 ];
 
+/// Room for counts of each CPU, `struct lost_counts`.
+const COUNTS: usize = 8;
+
+/// Makes room for the counts of all CPUs.
+pub(crate) fn configure(setup: &mut Setup<'_>) -> Result<()> {
+    let Some(mut map) = setup.maps_mut().find(|map| map.name() == "lost") else {
+        return Ok(());
+    };
+    map.set_max_entries(u32::try_from(num_possible_cpus()?)?).map_err(Into::into)
+}
+
 /// Watches the `lost` map of a loaded object.
 #[derive(Debug)]
 pub struct Lost<'obj> {
     object: &'obj Object,
-    map: Option<MapHandle>,
+    counts: Option<Pages>,
+    cpus: usize,
     reported: [u64; REASONS.len() + 1],
 }
 
 impl<'obj> Lost<'obj> {
     /// Counts from zero; an object without the map loses nothing.
-    #[must_use]
-    pub fn of<'skel>(skel: &'obj impl Skel<'skel>) -> Self {
+    ///
+    /// # Errors
+    /// The kernel does not show the map's memory.
+    pub fn of<'skel>(skel: &'obj impl Skel<'skel>) -> Result<Self> {
         let object = skel.object();
-        let map = object.maps().find(|map| map.name() == "lost").and_then(|map| MapHandle::try_from(&map).ok());
-        Self { object, map, reported: [0; REASONS.len() + 1] }
+        let map = object.maps().find(|map| map.name() == "lost");
+        let cpus = map.as_ref().map_or(0, |map| map.max_entries() as usize);
+        let counts = map.map(|map| Pages::of(&map, cpus * COUNTS * size_of::<u64>(), false, 0)).transpose();
+        let counts = counts.context("cannot map the counts of what is lost")?;
+        Ok(Self { object, counts, cpus, reported: [0; REASONS.len() + 1] })
     }
 
     /// Says what was lost since the last call: a sentence on standard error, and a record in JSON output.
     pub fn report(&mut self, out: &mut Output) {
         for missing in self.take() {
-            if out.is_json() && !out.is_broken() {
-                let mut record = JsonObject::new(&mut out.buffer);
-                record.number(missing.key, missing.count);
-                record.text("reason", missing.reason.as_bytes());
-                record.end();
-                out.end_line();
+            if out.is_json() {
+                out.aside(|buffer| {
+                    let mut record = JsonObject::new(buffer);
+                    record.number(missing.key, missing.count);
+                    record.text("reason", missing.reason.as_bytes());
+                    record.end();
+                });
             }
             crate::complain(&missing.sentence);
         }
@@ -62,12 +84,11 @@ impl<'obj> Lost<'obj> {
 
     fn read(&self) -> [u64; REASONS.len() + 1] {
         let mut counts = [0; REASONS.len() + 1];
-        for (reason, count) in counts.iter_mut().take(REASONS.len()).enumerate() {
-            let key = u32::try_from(reason).unwrap_or(u32::MAX).to_ne_bytes();
-            let Some(Ok(Some(per_cpu))) = self.map.as_ref().map(|map| map.lookup_percpu(&key, MapFlags::ANY)) else {
-                continue;
-            };
-            *count = per_cpu.iter().map(|value| number(value)).sum();
+        if let Some(pages) = &self.counts {
+            let of = |cpu, reason| pages.word((cpu * COUNTS + reason) * size_of::<u64>()).load(Ordering::Relaxed);
+            for (reason, count) in counts.iter_mut().take(REASONS.len()).enumerate() {
+                *count = (0..self.cpus).map(|cpu| of(cpu, reason)).sum();
+            }
         }
         counts[REASONS.len()] = self.object.progs().map(|program| recursion_misses(program.as_fd().as_raw_fd())).sum();
         counts
@@ -96,10 +117,6 @@ fn lost(count: u64, reason: &'static str, why: &str) -> Missing {
 fn skipped(count: u64) -> Missing {
     let sentence = format!("the kernel skipped {count} calls of a busy program: up to as many events are missing");
     Missing { key: "skipped", count, reason: "recursion", sentence }
-}
-
-fn number(bytes: &[u8]) -> u64 {
-    bytes.try_into().map_or(0, u64::from_ne_bytes)
 }
 
 /// How often the kernel skipped the program (Linux 5.12; 0 before, and for a program that is not loaded).

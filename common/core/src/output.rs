@@ -75,6 +75,16 @@ impl Output {
         }
     }
 
+    /// Writes a line that is no row, and does not count as one where it cannot be written.
+    pub fn aside(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
+        self.write_out();
+        fill(&mut self.buffer);
+        self.end_line();
+        let rows = self.unwritten;
+        self.write_out();
+        self.unwritten = rows;
+    }
+
     /// Writes what is due in the midst of a batch. An error shows at the next [`flush`](Self::flush).
     ///
     /// Gives whether it makes sense to go on: not where nobody reads, but where rows cannot be written they are counted.
@@ -97,12 +107,6 @@ impl Output {
             Some(_) if self.is_closed() => Err(Closed.into()),
             Some(error) => Err(anyhow!("cannot write to standard output: {error}; {} rows are lost", self.unwritten)),
         }
-    }
-
-    /// Whether rows can no longer be written.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.error.is_some()
     }
 
     fn is_closed(&self) -> bool {

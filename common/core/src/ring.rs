@@ -4,13 +4,12 @@
 //! traced program would then wait for a cache line that the reader has just written, and the tool would need a buffer's
 //! size of memory more: this one tells the kernel once for many records.
 
-use std::io;
-use std::os::fd::AsRawFd;
-use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 use libbpf_rs::{MapCore, MapType};
+
+use crate::pages::Pages;
 
 /// In the length of a record: the kernel side is still writing it, or has changed its mind.
 const BUSY: u32 = 1 << 31;
@@ -41,22 +40,20 @@ impl Ring {
         // SAFETY: sysconf(3) takes no pointers.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
         let size = map.max_entries() as usize;
-        let fd = map.as_fd().as_raw_fd();
-        let pages = |length, protection, offset| {
-            Pages::map(fd, length, protection, offset).context("cannot map the event buffer")
-        };
-        let consumer = pages(page, libc::PROT_READ | libc::PROT_WRITE, 0)?;
-        let producer = pages(page + size, libc::PROT_READ, page)?;
+        let pages =
+            |length, writable, offset| Pages::of(map, length, writable, offset).context("cannot map the event buffer");
+        let consumer = pages(page, true, 0)?;
+        let producer = pages(page + size, false, page)?;
         Ok(Self { consumer, producer, page, size: size as u64, wrapped: Vec::new() })
     }
 
     /// Hands over what is waiting, until nothing is left or `on_record` gives false.
     pub fn consume(&mut self, mut on_record: impl FnMut(&[u8]) -> bool) {
-        let mut at = self.consumer.position().load(Ordering::Acquire);
+        let mut at = self.consumer.word(0).load(Ordering::Acquire);
         let mut told = at;
         let mut go_on = true;
         while go_on {
-            let end = self.producer.position().load(Ordering::Acquire);
+            let end = self.producer.word(0).load(Ordering::Acquire);
             if at >= end {
                 break;
             }
@@ -73,10 +70,10 @@ impl Ring {
                 at += (HEADER + size).next_multiple_of(8);
                 if at - told >= self.size / PARTS {
                     told = at;
-                    self.consumer.position().store(at, Ordering::Release);
+                    self.consumer.word(0).store(at, Ordering::Release);
                 }
             }
-            self.consumer.position().store(at, Ordering::Release);
+            self.consumer.word(0).store(at, Ordering::Release);
         }
     }
 
@@ -105,42 +102,10 @@ impl Ring {
 
     /// The byte at a position; the buffer's size is a power of two.
     fn data(&self, at: u64) -> *const u8 {
-        // SAFETY: the offset is less than the length of the mapping.
-        unsafe { self.producer.start.as_ptr().add(self.page + usize_of(at & (self.size - 1))) }
+        self.producer.at(self.page + usize_of(at & (self.size - 1)))
     }
 }
 
 fn usize_of(number: u64) -> usize {
     usize::try_from(number).expect("at most the buffer's size")
-}
-
-/// Memory that is shared with the kernel; its first word is a position.
-#[derive(Debug)]
-struct Pages {
-    start: NonNull<u8>,
-    length: usize,
-}
-
-impl Pages {
-    fn map(fd: i32, length: usize, protection: i32, offset: usize) -> io::Result<Self> {
-        let offset = libc::off_t::try_from(offset).unwrap_or(0);
-        // SAFETY: new memory, wherever there is room for it.
-        let start = unsafe { libc::mmap(ptr::null_mut(), length, protection, libc::MAP_SHARED, fd, offset) };
-        match NonNull::new(start.cast::<u8>()) {
-            Some(first) if start != libc::MAP_FAILED => Ok(Self { start: first, length }),
-            _ => Err(io::Error::last_os_error()),
-        }
-    }
-
-    fn position(&self) -> &AtomicU64 {
-        // SAFETY: pages are aligned and longer than a word, and are shared as atomics on both sides.
-        unsafe { self.start.cast().as_ref() }
-    }
-}
-
-impl Drop for Pages {
-    fn drop(&mut self) {
-        // SAFETY: it is this value's own mapping, and nothing borrows from it any more.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.length) };
-    }
 }

@@ -51,7 +51,7 @@ pub fn stream_batches<'obj>(
     let events = events(skel)?;
     let wakeups = Wakeups::of(events.as_fd()).context("cannot watch the event buffer")?;
     let mut ring = Ring::of(&events)?;
-    let mut lost = Lost::of(skel);
+    let mut lost = Lost::of(skel)?;
     let mut drain = |out: &mut Output| {
         out.clock.resync();
         ring.consume(|record| {

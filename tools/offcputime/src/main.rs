@@ -99,7 +99,7 @@ fn run(args: Args) -> Result<()> {
         args.storage.apply(open)?;
         configure(&args, open)
     })?;
-    let mut report = Report::new(&args, &skel);
+    let mut report = Report::new(&args, &skel)?;
     let mut links = corescope::attach(&skel, &args.common)?;
     report.header()?;
     let mut left = args.count;

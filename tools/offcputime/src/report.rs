@@ -49,16 +49,16 @@ pub(crate) struct Report<'run, 'obj> {
 }
 
 impl<'run, 'obj> Report<'run, 'obj> {
-    pub(crate) fn new(args: &'run Args, skel: &'run OffcputimeSkel<'obj>) -> Self {
-        Self {
+    pub(crate) fn new(args: &'run Args, skel: &'run OffcputimeSkel<'obj>) -> Result<Self> {
+        Ok(Self {
             args,
             skel,
             out: Output::new(args.common.json),
-            lost: Lost::of(skel),
+            lost: Lost::of(skel)?,
             sums: Sums::default(),
             symbols: Symbols::new(args.storage.frames.source_lines),
             seen: HashSet::new(),
-        }
+        })
     }
 
     /// Says what is traced, as BCC does.

@@ -98,7 +98,7 @@ fn run(args: Args) -> Result<()> {
     let links = corescope::attach(&skel, &args.common)?;
     let mut out = Output::new(args.common.json);
     out.announce("Tracing run queue latency... Hit Ctrl-C to end.");
-    let mut lost = Lost::of(&skel);
+    let mut lost = Lost::of(&skel)?;
     let mut reader = Reader { by, cpus: &skel.maps.cpus, ids: &skel.maps.ids, intervals: Intervals::default() };
     args.interval.every(|| {
         out.clock.resync();

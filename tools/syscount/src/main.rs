@@ -134,7 +134,7 @@ fn run(args: Args) -> Result<()> {
     let links = corescope::attach(&skel, &args.common)?;
     let failed = if args.failures || args.errno.is_some() { "failed " } else { "" };
     out.announce(&format!("Tracing {failed}syscalls, printing top {}... Ctrl+C to quit.", args.top));
-    let mut lost = Lost::of(&skel);
+    let mut lost = Lost::of(&skel)?;
     let mut reader = Reader::new(&skel.maps.cpus, args.process.then_some(&skel.maps.processes), args.latency);
     command.run()?;
     let (interval, count) = schedule(&args);

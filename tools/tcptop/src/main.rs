@@ -102,7 +102,7 @@ fn run(args: Args) -> Result<()> {
     top.limit = args.rows.map(usize::try_from).transpose()?;
     top.summary = !args.nosummary;
     top.scroll = args.noclear;
-    top.run(&mut watch, Lost::of(&skel), Output::new(args.common.json), Pace::new(args.interval, args.count))
+    top.run(&mut watch, Lost::of(&skel)?, Output::new(args.common.json), Pace::new(args.interval, args.count))
 }
 
 impl Args {
