@@ -2,8 +2,8 @@
 /*
  * Stacks of the current task, each stored once and known by its id. Sized and read by common/symbols.
  *
- *	key.kernel_stack = stack_id(ctx, 0);
- *	key.user_stack = stack_id(ctx, BPF_F_USER_STACK);
+ *	key.kernel_stack = stack_id(ctx, 0, STACK_NONE);
+ *	key.user_stack = stack_id(ctx, BPF_F_USER_STACK, STACK_NONE);
  *	...
  *	count_lost_stack(key.kernel_stack);
  *
@@ -48,17 +48,22 @@ struct {
 
 static __always_inline __u64 stack_hash(struct stack *stack)
 {
-	__u64 hash = stack->depth;
+	const __u32 most = stack_depth;
+	__u64 depth = stack->depth, hash = depth;
 
-	for (__u32 i = 0; i < stack_depth; i++) {
-		if (i >= stack->depth)
+	for (__u32 i = 0; i < most; i++) {
+		if (i >= depth)
 			break;
 		hash = hash * 0x9e3779b97f4a7c15 + stack->addresses[i];
 	}
 	return hash < STACK_FIRST ? hash + STACK_FIRST : hash;
 }
 
-static __always_inline __u64 stack_id(void *ctx, __u64 flags)
+/*
+ * `before` is a stack that this one may well be again, as the last one of the same task, or STACK_NONE: then it is not
+ * looked for.
+ */
+static __always_inline __u64 stack_id(void *ctx, __u64 flags, __u64 before)
 {
 	__u32 zero = 0;
 	struct stack *stack = bpf_map_lookup_elem(&stack_scratch, &zero);
@@ -72,7 +77,8 @@ static __always_inline __u64 stack_id(void *ctx, __u64 flags)
 		return STACK_NONE;
 	stack->depth = size / sizeof(__u64);
 	id = stack_hash(stack);
-	if (bpf_map_lookup_elem(&stacks, &id))
+	/* No stack is ever taken out of the map. */
+	if (id == before || bpf_map_lookup_elem(&stacks, &id))
 		return id;
 	bpf_map_update_elem(&stacks, &id, stack, BPF_NOEXIST);
 	/* Another CPU may have been first. */

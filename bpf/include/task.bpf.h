@@ -16,13 +16,12 @@ struct task_struct___state {
 	long state;
 } __attribute__((preserve_access_index));
 
+/* Of a task that came with its type. */
 static __always_inline __u64 task_state(struct task_struct *task)
 {
 	struct task_struct___state *old = (void *)task;
 
-	if (bpf_core_field_exists(old->state))
-		return BPF_CORE_READ(old, state);
-	return BPF_CORE_READ(task, __state);
+	return bpf_core_field_exists(old->state) ? old->state : task->__state;
 }
 
 /* Up to 6.0 a cgroup kept the ids of its ancestors, since 6.1 pointers to them (7f203bc89eb6). */
