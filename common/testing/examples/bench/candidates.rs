@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Ours,
     Libbpf,
     Bpftrace,
+    /// BCC's Python tools.
+    Bcc,
 }
 
 /// One collection of tools.
@@ -27,7 +29,7 @@ pub(crate) struct Candidate {
 }
 
 /// What a peer must be told to show what corescope's tool shows without being asked.
-const ARGUMENTS: &[(Kind, &str, &[&str])] = &[(Kind::Libbpf, "tcptop", &["-C"])];
+const ARGUMENTS: &[(Kind, &str, &[&str])] = &[(Kind::Libbpf, "tcptop", &["-C"]), (Kind::Bcc, "tcptop", &["-C"])];
 
 impl Candidate {
     pub(crate) fn ours() -> Self {
@@ -40,6 +42,7 @@ impl Candidate {
         let kind = match parts.next()? {
             "libbpf-tools" => Kind::Libbpf,
             "bpftrace" => Kind::Bpftrace,
+            "bpfcc-tools" => Kind::Bcc,
             _ => return None,
         };
         Some(Self { kind, version: parts.next()?.into(), root: parts.next()?.into() })
@@ -50,6 +53,7 @@ impl Candidate {
             Kind::Ours => return "corescope".into(),
             Kind::Libbpf => "libbpf-tools",
             Kind::Bpftrace => "bpftrace",
+            Kind::Bcc => "BCC",
         };
         format!("{name} {}", self.short_version())
     }
@@ -75,6 +79,10 @@ impl Candidate {
                 fs::read(inside(&path)).is_ok_and(|bytes| bytes.starts_with(b"\x7fELF")).then(|| path.into())
             }
             Kind::Bpftrace => inside(&script(tool)).exists().then(|| "/usr/bin/bpftrace".into()),
+            Kind::Bcc => {
+                let path = format!("/usr/sbin/{tool}-bpfcc");
+                inside(&path).exists().then(|| path.into())
+            }
         }
     }
 

@@ -16,9 +16,9 @@ const TOP: f64 = 48.;
 
 /// Colours that can be told apart and read, on white and on black.
 const STYLE: &str = "text{font:12px sans-serif;fill:#24292f}.what,.figure{fill:#57606a}.name{font-weight:bold}\
-                     .ours{fill:#0969da}.libbpf{fill:#9aa4ae}.bpftrace{fill:#c9b27c}\
+                     .ours{fill:#0969da}.libbpf{fill:#9aa4ae}.bpftrace{fill:#c9b27c}.bcc{fill:#b48ead}\
                      @media(prefers-color-scheme:dark){text{fill:#e6edf3}.what,.figure{fill:#9198a1}\
-                     .ours{fill:#4493f8}.libbpf{fill:#6e7681}.bpftrace{fill:#8a7440}}";
+                     .ours{fill:#4493f8}.libbpf{fill:#6e7681}.bpftrace{fill:#8a7440}.bcc{fill:#7d5a86}}";
 
 /// One bar.
 struct Bar {
@@ -113,5 +113,6 @@ fn class(kind: Kind) -> &'static str {
         Kind::Ours => "ours",
         Kind::Libbpf => "libbpf",
         Kind::Bpftrace => "bpftrace",
+        Kind::Bcc => "bcc",
     }
 }

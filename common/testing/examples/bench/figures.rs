@@ -24,6 +24,9 @@ impl fmt::Display for Figures {
         let (Some(median), Some(least), Some(most)) = (self.median(), self.0.first(), self.0.last()) else {
             return to.write_str("-");
         };
+        if self.0.len() == 1 {
+            return to.write_str(&short(median));
+        }
         write!(to, "{} ({} to {})", short(median), short(*least), short(*most))
     }
 }

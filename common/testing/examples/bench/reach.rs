@@ -26,7 +26,8 @@ pub(crate) fn moderate(entry: &Entry) -> Option<f64> {
 
 /// Nanoseconds for each line when there are as many as can be.
 pub(crate) fn full_speed(entry: &Entry) -> Option<f64> {
-    entry.rate.flat_out.iter().map(|outcome| outcome.per_line).min_by(f64::total_cmp)
+    let least = entry.rate.flat_out.iter().map(|outcome| outcome.per_line).min_by(f64::total_cmp);
+    least.or_else(|| entry.cost.per_line.median())
 }
 
 /// The goals that are missed.

@@ -4,38 +4,41 @@ use std::fmt::Write as _;
 use std::process::Command;
 use std::{fs, thread};
 
-use crate::Compared;
 use crate::candidates::Candidate;
 use crate::figures::{Figures, ratio, short, thousands};
 use crate::rate::Rate;
 use crate::reach;
 use crate::rounds::{Cost, Entry, Sight};
+use crate::{Compared, Options};
 
 /// All that was measured.
-pub(crate) fn markdown(compared: &[Compared], candidates: &[Candidate], rounds: u32) -> String {
+pub(crate) fn markdown(compared: &[Compared], options: &Options) -> String {
     let mut text = String::from("<!-- Written by scripts/bench. -->\n");
-    let versions: Vec<String> = candidates.iter().map(full).collect();
+    let versions: Vec<String> = options.candidates.iter().map(full).collect();
     let _ = writeln!(
         text,
-        "Kernel {}, {} CPUs ({}), {}. {}. Medians of {rounds} rounds that took turns, least and most in parentheses; ×: \
-         corescope's figure by this one's.",
+        "Kernel {}, {}, {}. {}. {}×: corescope's figure by this one's.",
         release(),
-        thread::available_parallelism().map_or(1, usize::from),
-        processor(),
+        machine(options),
         today(),
         versions.join("; "),
+        rounds(options),
     );
-    let mut page = Page { text, compared, candidates };
+    let mut page = Page { text, compared, candidates: &options.candidates };
     page.figures("Time added to each time of the work, ns", |cost| &cost.added, true);
     page.figures("Time in BPF programs for each time of the work, ns", |cost| &cost.programs, false);
     page.programs();
-    page.rates();
-    page.lines();
+    if !options.counted {
+        page.rates();
+    }
+    page.lines(options);
     page.figures("Start to attached, ms", |cost| &cost.attached, false);
     page.figures("End, ms (looked at every 2 ms)", |cost| &cost.ended, false);
     page.figures("Peak memory with nothing to do, MB", |cost| &cost.idle, false);
     page.figures("Peak memory with the work at full speed, MB", |cost| &cost.busy, false);
-    page.sizes();
+    if !options.counted {
+        page.sizes();
+    }
     page.missing();
     page.text.push_str("\n### Goals that are missed\n\n");
     page.text.push_str(&reach::list(compared));
@@ -48,6 +51,20 @@ fn full(candidate: &Candidate) -> String {
 
 fn release() -> String {
     fs::read_to_string("/proc/sys/kernel/osrelease").map(|text| text.trim().to_string()).unwrap_or_default()
+}
+
+fn machine(options: &Options) -> String {
+    if options.counted {
+        return "an emulated machine of one CPU where a nanosecond is one instruction, a millisecond a million".into();
+    }
+    format!("{} CPUs ({})", thread::available_parallelism().map_or(1, usize::from), processor())
+}
+
+fn rounds(options: &Options) -> String {
+    if options.counted {
+        return String::new();
+    }
+    format!("Medians of {} rounds that took turns, least and most in parentheses; ", options.rounds)
 }
 
 fn processor() -> String {
@@ -139,26 +156,25 @@ impl Page<'_> {
         );
     }
 
-    fn lines(&mut self) {
+    fn lines(&mut self, options: &Options) {
         let page = Page { text: String::new(), ..*self };
-        self.table(
-            "Processor time of the tool for each line it prints, ns: at a moderate rate; at full speed",
-            &["Tool"],
-            |compared| {
-                if !compared.streams() {
-                    return None;
-                }
-                let mut cells = vec![format!("`{}`", compared.tool)];
-                let (slow, fast) = (reach::moderate(compared.ours()), reach::full_speed(compared.ours()));
-                cells.extend(page.cells(compared, |entry| {
-                    let moderate = reach::moderate(entry)?;
-                    let full = reach::full_speed(entry)?;
-                    let one = |ours, figure| format!("{}{}", thousands(figure), times(entry, ours, figure));
-                    Some(format!("{}; {}", one(slow, moderate), one(fast, full)))
-                }));
-                Some(cells)
-            },
-        );
+        let rates = if options.counted { "at full speed" } else { "at a moderate rate; at full speed" };
+        let title = format!("Processor time of the tool for each line it prints, ns: {rates}");
+        self.table(&title, &["Tool"], |compared| {
+            if !compared.streams() {
+                return None;
+            }
+            let mut cells = vec![format!("`{}`", compared.tool)];
+            cells.extend(page.cells(compared, |entry| {
+                let one = |figure: fn(&Entry) -> Option<f64>| {
+                    let theirs = figure(entry)?;
+                    Some(format!("{}{}", thousands(theirs), times(entry, figure(compared.ours()), theirs)))
+                };
+                let both = [one(reach::moderate), one(reach::full_speed)];
+                Some(both.into_iter().flatten().collect::<Vec<_>>().join("; "))
+            }));
+            Some(cells)
+        });
     }
 
     fn sizes(&mut self) {

@@ -6,7 +6,7 @@ use corescope_testing::cost::{Counting, Program, Work};
 
 use crate::candidates::{Candidate, Kind};
 use crate::figures::Figures;
-use crate::run::Run;
+use crate::run::{Ended, Run};
 
 /// What one candidate's tool costs.
 #[derive(Debug, Default, Clone)]
@@ -25,6 +25,8 @@ pub(crate) struct Cost {
     pub(crate) idle: Figures,
     /// The same with the work at full speed.
     pub(crate) busy: Figures,
+    /// Nanoseconds of its processor time for each line that it printed meanwhile.
+    pub(crate) per_line: Figures,
 }
 
 /// One program.
@@ -74,19 +76,25 @@ impl Entry<'_> {
 /// Looks what each candidate's tool makes of the work, of those that have such a tool.
 pub(crate) fn look_all<'a>(candidates: &'a [Candidate], work: &Work, tool: &str) -> Vec<Entry<'a>> {
     let mut entries: Vec<Entry> = candidates.iter().filter_map(|candidate| look(candidate, work, tool)).collect();
+    expect_rows(&mut entries);
+    entries
+}
+
+fn expect_rows(entries: &mut [Entry]) {
     // Where corescope's prints a row for each time of the work, less is nothing.
     if entries.first().is_some_and(|ours| matches!(ours.sight, Sight::Rows(_))) {
         for entry in entries.iter_mut().filter(|entry| matches!(entry.sight, Sight::Sums)) {
             entry.sight = Sight::Nothing;
         }
     }
-    entries
 }
 
+/// A rate that all keep up with, per second.
+const SLOW: f64 = 500.;
+/// After this time, tools that sum up have printed.
+const INTERVAL: Duration = Duration::from_millis(1300);
+
 fn look<'a>(candidate: &'a Candidate, work: &Work, tool: &str) -> Option<Entry<'a>> {
-    const SLOW: f64 = 500.;
-    /// After this time, tools that sum up have printed.
-    const INTERVAL: Duration = Duration::from_millis(1300);
     let size = candidate.size(tool)?;
     candidate.command(tool)?;
     let sight = match Run::start(candidate, tool) {
@@ -104,18 +112,64 @@ fn look<'a>(candidate: &'a Candidate, work: &Work, tool: &str) -> Option<Entry<'
             }
             run.settle();
             let ended = run.end();
-            let rows = if seen { ended.rows as f64 / done } else { 0. };
-            match rows {
-                // What it does before it starts is seen as well, once.
-                rows if rows > 0.5 && (rows - rows.round()).abs() < 0.1 => Sight::Rows(rows.round()),
-                rows if rows > 0.5 => Sight::Rows(rows),
-                // The programs of some run now and then, and see what has been.
-                _ if seen && ended.lines > 1 || ended.rows > 0 || ended.process => Sight::Sums,
-                _ => Sight::Nothing,
-            }
+            sight(&ended, if seen { ended.rows as f64 / done } else { 0. }, seen)
         }
     };
     Some(Entry { candidate, sight, size, cost: Cost::default(), rate: crate::rate::Rate::default() })
+}
+
+/// What it saw of the work, with so many rows for each time of it.
+fn sight(ended: &Ended, rows: f64, seen: bool) -> Sight {
+    if let Some(why) = &ended.dies {
+        return Sight::Fails(why.clone());
+    }
+    match rows {
+        // What it does before it starts is seen as well, once.
+        rows if rows > 0.5 && (rows - rows.round()).abs() < 0.1 => Sight::Rows(rows.round()),
+        rows if rows > 0.5 => Sight::Rows(rows),
+        // The programs of some run now and then, and see what has been.
+        _ if seen && ended.lines > 1 || ended.rows > 0 || ended.process => Sight::Sums,
+        _ => Sight::Nothing,
+    }
+}
+
+/// Measures with a single start of each candidate, for where starting takes a minute and figures repeat.
+pub(crate) fn once<'a>(
+    candidates: &'a [Candidate],
+    work: &Work,
+    tool: &str,
+    length: Duration,
+) -> (Vec<Entry<'a>>, Figures) {
+    let mut alone = Figures::default();
+    let base = nanoseconds(work.time(as_often(work, length)));
+    alone.push(base);
+    let one = |candidate| once_one(candidate, work, tool, length, base);
+    let mut entries: Vec<Entry> = candidates.iter().filter_map(one).collect();
+    expect_rows(&mut entries);
+    (entries, alone)
+}
+
+fn once_one<'a>(candidate: &'a Candidate, work: &Work, tool: &str, length: Duration, base: f64) -> Option<Entry<'a>> {
+    /// Sums come now and then. Of rows, some tools lose nine of ten at full speed.
+    const STREAM: f64 = 0.01;
+    let size = candidate.size(tool)?;
+    candidate.command(tool)?;
+    eprintln!("bench: {tool} of {}", candidate.name());
+    let mut cost = Cost::default();
+    let sight = match Run::start(candidate, tool) {
+        Err(why) => Sight::Fails(why),
+        Ok(run) => {
+            let times = work_beside(&mut cost, &run, work, length, base);
+            let seen = cost.each.iter().map(|each| each.runs).sum::<f64>() > 0.5;
+            if !seen {
+                let _ = work.pace(SLOW, INTERVAL);
+            }
+            let ended = finish(&mut cost, run);
+            let rows = ended.rows as f64 / f64::from(times);
+            sight(&ended, if seen && rows > STREAM { rows.max(1.) } else { 0. }, seen)
+        }
+    };
+    Some(Entry { candidate, sight, size, cost, rate: crate::rate::Rate::default() })
 }
 
 /// Measures all that see the work, `length` of it in each round. Gives what it takes alone, in nanoseconds.
@@ -126,7 +180,10 @@ pub(crate) fn measure(entries: &mut [Entry], work: &Work, tool: &str, rounds: u3
         alone.push(base);
         for entry in entries.iter_mut().filter(|entry| entry.sight.works()) {
             match Run::start(entry.candidate, tool) {
-                Ok(run) => one(&mut entry.cost, run, work, length, base),
+                Ok(run) => {
+                    let _ = work_beside(&mut entry.cost, &run, work, length, base);
+                    let _ = finish(&mut entry.cost, run);
+                }
                 Err(why) => entry.sight = Sight::Fails(why),
             }
         }
@@ -134,7 +191,8 @@ pub(crate) fn measure(entries: &mut [Entry], work: &Work, tool: &str, rounds: u3
     alone
 }
 
-fn one(cost: &mut Cost, run: Run, work: &Work, length: Duration, base: f64) {
+/// What it costs while the work is done. Gives how often that was.
+fn work_beside(cost: &mut Cost, run: &Run, work: &Work, length: Duration, base: f64) -> u32 {
     let pid = run.watcher.pid();
     cost.attached.push(milliseconds(run.watcher.attached_after));
     cost.idle.push(run.watcher.peak() as f64 / 1e6);
@@ -160,10 +218,18 @@ fn one(cost: &mut Cost, run: Run, work: &Work, length: Duration, base: f64) {
         // Others run now and then.
         .filter(|each| each.runs >= 0.1)
         .collect();
+    times + counted
+}
 
+/// What it has cost in the end.
+fn finish(cost: &mut Cost, run: Run) -> Ended {
     run.settle();
     cost.busy.push(run.watcher.peak() as f64 / 1e6);
-    cost.ended.push(milliseconds(run.end().took));
+    let used = run.watcher.cpu_time().saturating_sub(run.used_before);
+    let ended = run.end();
+    cost.ended.push(milliseconds(ended.took));
+    cost.per_line.push(nanoseconds(used) / ended.lines.max(1) as f64);
+    ended
 }
 
 /// How often the work fits into that time: beside some tools it takes twenty times as long.

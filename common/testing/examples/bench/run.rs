@@ -9,8 +9,13 @@ use corescope_testing::cost::{MARK, Watcher};
 
 use crate::candidates::Candidate;
 
+/// The process that runs out of memory, which is all that some tools name.
+const KILLED: &str = "cs-oom";
+
 pub(crate) struct Run {
     pub(crate) watcher: Watcher,
+    /// The processor time until it was attached.
+    pub(crate) used_before: Duration,
     scratch: Scratch,
 }
 
@@ -26,6 +31,8 @@ pub(crate) struct Ended {
     pub(crate) process: bool,
     /// How many it said were lost.
     pub(crate) reported: u64,
+    /// Why it was gone before it was asked to end, where it was.
+    pub(crate) dies: Option<String>,
 }
 
 impl Run {
@@ -36,7 +43,7 @@ impl Run {
         let file = |name| File::create_new(scratch.join(name)).expect("a writable folder");
         command.stdout(file("out")).stderr(file("err"));
         match Watcher::start(&mut command) {
-            Some(watcher) => Ok(Self { watcher, scratch }),
+            Some(watcher) => Ok(Self { used_before: watcher.cpu_time(), watcher, scratch }),
             None => Err(complaint(&read(&scratch, "err"))),
         }
     }
@@ -57,14 +64,17 @@ impl Run {
     }
 
     pub(crate) fn end(self) -> Ended {
+        let gone = self.watcher.peak() == 0;
         let took = self.watcher.end();
         let (out, err) = (read(&self.scratch, "out"), read(&self.scratch, "err"));
-        let count = |wanted: &str| out.lines().filter(|line| line.contains(wanted)).count() as u64;
+        let dies = gone.then(|| complaint(&err));
+        let of_work = |line: &&str| line.contains(MARK) || line.contains(KILLED);
         // bpftrace says it among its rows.
         let reported = err.lines().chain(out.lines()).filter_map(lost).sum();
+        let rows = out.lines().filter(of_work).count() as u64;
         let own = std::process::id().to_string();
         let process = out.split(|letter: char| !letter.is_ascii_digit()).any(|word| word == own);
-        Ended { took, lines: count(""), rows: count(MARK), process, reported }
+        Ended { took, lines: out.lines().count() as u64, rows, process, reported, dies }
     }
 }
 
@@ -83,6 +93,11 @@ fn lost(line: &str) -> Option<u64> {
 fn complaint(err: &str) -> String {
     let bad = |line: &&str| ["fail", "error", "cannot"].iter().any(|word| line.to_lowercase().contains(word));
     let lines = || err.lines().filter(|line| !line.contains("RLIMIT_MEMLOCK") && !line.contains("WARNING"));
-    let line = lines().find(bad).or_else(|| lines().next()).unwrap_or("ends without a word, or attaches nothing");
+    // Python says where, and then what.
+    let last = lines().next_back().filter(|_| err.contains("Traceback"));
+    let line = last
+        .or_else(|| lines().find(bad))
+        .or_else(|| lines().next())
+        .unwrap_or("ends without a word, or attaches nothing");
     line.trim().chars().take(100).collect()
 }

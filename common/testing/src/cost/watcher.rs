@@ -26,6 +26,9 @@ const WAITS: &[libc::c_long] = &[
     libc::SYS_select,
 ];
 
+/// Enough for a tool to print what it has seen of a look at it.
+const QUIET: Duration = Duration::from_millis(20);
+
 /// It ends with this value.
 #[derive(Debug)]
 pub struct Watcher {
@@ -36,12 +39,13 @@ pub struct Watcher {
 
 impl Watcher {
     /// Starts a tool, and waits until it holds BPF programs and waits for something to happen: that can be seen of any tool,
-    /// whatever it prints. `None` where it ends instead, or waits without any: the peers' way when hooks are missing.
+    /// whatever it prints. `None` where it ends instead, or waits without any, the peers' way when hooks are missing; or
+    /// where it does neither for a minute.
     ///
     /// Its standard input is empty; both outputs are up to the caller.
     ///
     /// # Panics
-    /// It cannot be started, or does neither.
+    /// It cannot be started.
     pub fn start(command: &mut Command) -> Option<Self> {
         const LOOK: Duration = Duration::from_micros(300);
         // A second or so. They need not follow each other: such a tool wakes up now and then, and waits again.
@@ -68,7 +72,7 @@ impl Watcher {
             }
             thread::sleep(LOOK);
         }
-        panic!("{command:?} neither attaches nor ends");
+        None
     }
 
     /// Its process id.
@@ -77,14 +81,14 @@ impl Watcher {
         self.child.id()
     }
 
-    /// The most memory that it had at once so far, in bytes.
+    /// The most memory that it had at once so far, in bytes; nothing once it has ended.
     ///
     /// # Panics
-    /// It has ended.
+    /// There is no /proc.
     #[must_use]
     pub fn peak(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it runs");
+        let Some(line) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) else { return 0 };
         let kilobytes: u64 = line.trim_end_matches("kB").trim().parse().expect("a number");
         kilobytes * 1024
     }
@@ -103,6 +107,9 @@ impl Watcher {
 
     /// Ends it as Ctrl-C does; gives the time that it took.
     pub fn end(mut self) -> Duration {
+        // It may have seen how this process just looked at it. BCC's Python tools do not notice a signal that comes while
+        // they print an event.
+        thread::sleep(QUIET);
         let asked = Instant::now();
         send(self.pid(), libc::SIGINT);
         let _ = wait(&mut self.child);
