@@ -70,6 +70,23 @@ const STEP: usize = 64;
 const HEADER: usize = 12;
 const MEMBER: usize = 12;
 
+/// Bytes behind the header of a type of each kind, once and for each of what it counts. Not a `match`: kinds follow each
+/// other in no order, and a processor that guesses them is wrong most of the time.
+const SIZES: [(usize, usize); 32] = {
+    let mut sizes = [(0, 0); 32];
+    sizes[kind::INT as usize] = (4, 0);
+    sizes[kind::VAR as usize] = (4, 0);
+    sizes[kind::DECL_TAG as usize] = (4, 0);
+    sizes[kind::ARRAY as usize] = (12, 0);
+    sizes[kind::STRUCT as usize] = (0, MEMBER);
+    sizes[kind::UNION as usize] = (0, MEMBER);
+    sizes[kind::DATASEC as usize] = (0, MEMBER);
+    sizes[kind::ENUM64 as usize] = (0, MEMBER);
+    sizes[kind::ENUM as usize] = (0, 8);
+    sizes[kind::FUNC_PROTO as usize] = (0, 8);
+    sizes
+};
+
 impl Btf<'static> {
     /// Reads a file of BTF; the kernel's own is mapped where the kernel can do that (6.16).
     ///
@@ -140,14 +157,8 @@ impl<'a> Btf<'a> {
         let [name, info, target] = [0, 4, 8].map(|offset| word(&self.bytes, start + offset));
         let (info, members) = (info?, start + HEADER);
         let (kind, count) = ((info >> 24 & 0x1f) as u8, (info & 0xffff) as usize);
-        let end = members
-            + match kind {
-                kind::INT | kind::VAR | kind::DECL_TAG => 4,
-                kind::ARRAY => 12,
-                kind::STRUCT | kind::UNION | kind::DATASEC | kind::ENUM64 => count * MEMBER,
-                kind::ENUM | kind::FUNC_PROTO => count * 8,
-                _ => 0,
-            };
+        let (once, each) = SIZES[kind as usize];
+        let end = members + once + count * each;
         (end <= self.types.end).then_some(Type { id, kind, name: name?, count, target: target?, start, members, end })
     }
 
