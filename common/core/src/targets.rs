@@ -7,7 +7,7 @@ use std::ffi::{c_int, c_long};
 use std::sync::Once;
 
 use anyhow::{Result, anyhow};
-use libbpf_rs::libbpf_sys;
+use libbpf_rs::{ErrorKind, libbpf_sys};
 
 use crate::setup::Setup;
 
@@ -89,7 +89,10 @@ pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<()> {
             // In a module, if anywhere.
             Some((kind, name, None)) => {
                 let missing = format!("this kernel has no {kind} {name}");
-                program.set_attach_target(0, Some(name)).map_err(|_| anyhow!(missing))?;
+                program.set_attach_target(0, Some(name)).map_err(|error| match error.kind() {
+                    ErrorKind::PermissionDenied => anyhow!("{missing}, and does not permit to look into its modules"),
+                    _ => anyhow!(missing),
+                })?;
             }
         }
     }
