@@ -39,17 +39,61 @@ EVENTS_ALONE(syncsnoop_event, PATH_NAMES_ROOM);
 
 const volatile __u64 min_latency_ns;
 
-/* Calls that have not returned, by thread. */
+/* Of a thread's call that has not returned. */
 struct syncsnoop_start {
-	__u64 time_ns;
+	__u64 time_ns;           /* 0: none is known */
 	const struct path *path; /* of the descriptor: to be known again, and not to be followed */
 };
+
+/* With the task, or by thread id: programs like these can use the task's storage from 5.13 on (a10787e6d58c). */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct syncsnoop_start);
+} starts SEC(".maps");
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__type(key, __u32);
 	__type(value, struct syncsnoop_start);
-} starts SEC(".maps");
+} starts_old SEC(".maps");
+
+/* Where there is no room, the row says that its start is not known. */
+static __always_inline void keep_start(const struct syncsnoop_start *start, const bool old)
+{
+	struct syncsnoop_start *kept;
+	__u32 tid;
+
+	if (old) {
+		tid = bpf_get_current_pid_tgid();
+		bpf_map_update_elem(&starts_old, &tid, start, BPF_ANY);
+		return;
+	}
+	kept = bpf_task_storage_get(&starts, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (kept)
+		*kept = *start;
+}
+
+static __always_inline void take_start(struct syncsnoop_start *start, const bool old)
+{
+	struct syncsnoop_start *kept;
+	__u32 tid;
+
+	if (old) {
+		tid = bpf_get_current_pid_tgid();
+		kept = bpf_map_lookup_elem(&starts_old, &tid);
+	} else {
+		kept = bpf_task_storage_get(&starts, bpf_get_current_task_btf(), NULL, 0);
+	}
+	if (!kept)
+		return;
+	*start = *kept;
+	if (old)
+		bpf_map_delete_elem(&starts_old, &tid);
+	else
+		kept->time_ns = 0;
+}
 
 /* The open file of a call that has a descriptor. */
 static __always_inline const struct path *described_path(struct syscall *call)
@@ -63,15 +107,13 @@ static __always_inline const struct path *described_path(struct syscall *call)
 	return NULL;
 }
 
-static __always_inline int entered(struct syscall *call)
+static __always_inline int entered(struct syscall *call, const bool old)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
 	struct syncsnoop_start start;
 
 	start.path = described_path(call);
 	start.time_ns = bpf_ktime_get_boot_ns();
-	/* Where there is no room, the row says that its start is not known. */
-	bpf_map_update_elem(&starts, &tid, &start, BPF_ANY);
+	keep_start(&start, old);
 	return 0;
 }
 
@@ -128,27 +170,21 @@ static __always_inline void fill_call(struct syncsnoop_event *event, struct sysc
 
 static __always_inline int returned(struct syscall *call, long ret, const bool old)
 {
-	struct syncsnoop_start start = {}, *known;
+	struct syncsnoop_start start = {};
 	struct syncsnoop_event *event;
 	const struct path *path;
 	__u64 used, now;
-	__u32 tid;
 
-	tid = bpf_get_current_pid_tgid();
 	now = bpf_ktime_get_boot_ns();
-	path = described_path(call);
-	known = bpf_map_lookup_elem(&starts, &tid);
-	if (known) {
-		start = *known;
-		bpf_map_delete_elem(&starts, &tid);
-		/* Another thread may have closed the file, and opened another one. */
-		if (start.path != path)
-			path = NULL;
-		if (now - start.time_ns < min_latency_ns)
-			return 0;
-	}
+	take_start(&start, old);
+	if (start.time_ns && now - start.time_ns < min_latency_ns)
+		return 0;
 	if (!filter_allows((void *)bpf_get_current_task()))
 		return 0;
+	path = described_path(call);
+	/* Another thread may have closed the file, and opened another one. */
+	if (start.time_ns && start.path != path)
+		path = NULL;
 	/* bpf_find_vma() came with bpf_loop(), 5.17 (7c7e3d31e785). */
 	if (!old && call->action % SYNCSNOOP_KINDS == SYNCSNOOP_MEMORY)
 		path = mapped_path(syscall_argument(call, 0));
@@ -166,5 +202,5 @@ static __always_inline int returned(struct syscall *call, long ret, const bool o
 	return 0;
 }
 
-SYSCALL_ENTER(syncsnoop_enter, entered)
+SYSCALL_ENTER_OR_OLD(syncsnoop_enter, entered)
 SYSCALL_EXIT_OR_OLD(syncsnoop_exit, returned)

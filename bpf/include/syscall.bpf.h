@@ -161,19 +161,22 @@ static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
 /*
  * The same where there is a third one, for kernels before 5.17: `handle` has a last argument `const bool old`, and where
  * it is true does without bpf_loop() and what else came with that kernel. Those before 5.13 do not even take a program
- * with a call like that where it is never made.
+ * with a call like that where it is never made. Of maps, `name_old` is for those programs and made there only, `name` for
+ * the others.
  */
 #define SYSCALL_EXIT_OR_OLD(name, handle)                                                                              \
 	SYSCALL_EXIT(name, handle, false)                                                                              \
 	SYSCALL_EXIT_BTF(name##_old, handle, true)
-#define SYSCALL_ENTER(name, handle)                                                                                    \
+#define SYSCALL_ENTER_BTF(name, handle, ...)                                                                           \
 	SEC("tp_btf/sys_enter")                                                                                        \
 	int BPF_PROG(name, struct pt_regs *registers)                                                                  \
 	{                                                                                                              \
 		struct syscall call = { .registers = registers };                                                      \
                                                                                                                        \
-		return syscall_wanted(&call, syscall_number(registers)) ? handle(&call) : 0;                           \
-	}                                                                                                              \
+		return syscall_wanted(&call, syscall_number(registers)) ? handle(&call, ##__VA_ARGS__) : 0;            \
+	}
+#define SYSCALL_ENTER(name, handle, ...)                                                                               \
+	SYSCALL_ENTER_BTF(name, handle, ##__VA_ARGS__)                                                                 \
 	SEC("tracepoint/raw_syscalls/sys_enter")                                                                       \
 	int name##_np(struct trace_event_raw_sys_enter *ctx)                                                           \
 	{                                                                                                              \
@@ -182,7 +185,10 @@ static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
 		if (!syscall_wanted(&call, ctx->id))                                                                   \
 			return 0;                                                                                      \
 		call.registers = syscall_registers();                                                                  \
-		return handle(&call);                                                                                  \
+		return handle(&call, ##__VA_ARGS__);                                                                   \
 	}
+#define SYSCALL_ENTER_OR_OLD(name, handle)                                                                             \
+	SYSCALL_ENTER(name, handle, false)                                                                             \
+	SYSCALL_ENTER_BTF(name##_old, handle, true)
 
 #endif
