@@ -25,7 +25,8 @@ pub(crate) fn markdown(compared: &[Compared], options: &Options) -> String {
         rounds(options),
     );
     let mut page = Page { text, compared, candidates: &options.candidates };
-    page.figures("Time added to each time of the work, ns", |cost| &cost.added, true);
+    let rests = if options.counted { ", a rest after each" } else { "" };
+    page.figures(&format!("Time added to each time of the work, ns{rests}"), |cost| &cost.added, true);
     page.figures("Time in BPF programs for each time of the work, ns", |cost| &cost.programs, false);
     page.programs();
     if !options.counted {

@@ -1,13 +1,15 @@
 //! A running tool, corescope's or another: whether it is attached, and what it uses.
 
 use std::fs::{self, File};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::process::{Child, Command, Stdio};
+use std::ptr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::programs::held;
-use crate::tool::{DEADLINE, send, wait};
+use crate::tool::{DEADLINE, wait};
 
 /// The system calls in which a tool that has set everything up waits for events or for the time to print.
 const WAITS: &[libc::c_long] = &[
@@ -111,7 +113,7 @@ impl Watcher {
         // they print an event.
         thread::sleep(QUIET);
         let asked = Instant::now();
-        send(self.pid(), libc::SIGINT);
+        interrupt(self.pid());
         let _ = wait(&mut self.child);
         asked.elapsed()
     }
@@ -121,6 +123,18 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Sends SIGINT, not by kill(2): BCC's killsnoop would print that, and not notice the signal.
+fn interrupt(pid: u32) {
+    // SAFETY: the calls take no pointers; a new descriptor has no other owner.
+    unsafe {
+        let process = libc::syscall(libc::SYS_pidfd_open, pid, 0);
+        assert!(process >= 0, "no process {pid}");
+        let process = OwnedFd::from_raw_fd(i32::try_from(process).expect("a descriptor"));
+        let none = ptr::null::<libc::siginfo_t>();
+        libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGINT, none, 0);
     }
 }
 
