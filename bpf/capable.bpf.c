@@ -69,7 +69,7 @@ static __always_inline bool wanted(__u32 options)
 		return false;
 	if (bpf_get_current_pid_tgid() >> 32 == own_pid)
 		return false;
-	return filter_allows((struct task_struct *)bpf_get_current_task());
+	return filter_allows_current();
 }
 
 /* Whether it is the first of its kind, where the user wants to see just those. */
@@ -97,7 +97,7 @@ static __always_inline bool is_new(struct capable_event *event)
 	return bpf_map_update_elem(&seen, &key, &yes, BPF_NOEXIST) != -EEXIST;
 }
 
-static __always_inline int checked(void *ctx, struct user_namespace *namespace, __u32 capability, __u32 options, int ret)
+static __always_inline int checked(void *ctx, __u32 user_ns, __u32 capability, __u32 options, int ret)
 {
 	struct capable_event *event = event_begin_alone();
 
@@ -108,7 +108,7 @@ static __always_inline int checked(void *ctx, struct user_namespace *namespace, 
 	event->capability = capability;
 	event->options = options;
 	event->ret = ret;
-	event->user_ns = BPF_CORE_READ(namespace, ns.inum);
+	event->user_ns = user_ns;
 	event->reserved = 0;
 	event_stacks(ctx, &event->stacks);
 	if (is_new(event))
@@ -120,14 +120,14 @@ SEC("fexit/cap_capable")
 int BPF_PROG(capable_exit, const struct cred *cred, struct user_namespace *namespace, int capability, unsigned int options,
 	     int ret)
 {
-	return wanted(options) ? checked(ctx, namespace, capability, options, ret) : 0;
+	return wanted(options) ? checked(ctx, namespace->ns.inum, capability, options, ret) : 0;
 }
 
 SEC("tp_btf/cap_capable")
 int BPF_PROG(capable_check, const struct cred *cred, struct user_namespace *namespace,
 	     const struct user_namespace *capable_namespace, int capability, int ret)
 {
-	return wanted(CAPABLE_UNKNOWN) ? checked(ctx, namespace, capability, CAPABLE_UNKNOWN, ret) : 0;
+	return wanted(CAPABLE_UNKNOWN) ? checked(ctx, namespace->ns.inum, capability, CAPABLE_UNKNOWN, ret) : 0;
 }
 
 #define USER_NS_LEVELS 33 /* the first one, and 32 below each other: create_user_ns() */
@@ -162,5 +162,5 @@ int BPF_KPROBE(capable_enter, const struct cred *cred, struct user_namespace *na
 {
 	if (!wanted(options))
 		return 0;
-	return checked(ctx, namespace, capability, options, answer(cred, namespace, capability));
+	return checked(ctx, BPF_CORE_READ(namespace, ns.inum), capability, options, answer(cred, namespace, capability));
 }
