@@ -15,6 +15,7 @@ use crate::setup::Setup;
 const TRACEPOINT: &str = "tp_btf";
 const ENTRY: &str = "fentry";
 const EXIT: &str = "fexit";
+const ITERATOR: &str = "iter";
 
 /// Lets libbpf take numbers for programs of these sections; before an object is opened.
 pub(crate) fn register() {
@@ -23,6 +24,7 @@ pub(crate) fn register() {
         (c"tp_btf+", libbpf_sys::BPF_TRACE_RAW_TP),
         (c"fentry+", libbpf_sys::BPF_TRACE_FENTRY),
         (c"fexit+", libbpf_sys::BPF_TRACE_FEXIT),
+        (c"iter+", libbpf_sys::BPF_TRACE_ITER),
     ];
     let options = libbpf_sys::libbpf_prog_handler_opts {
         sz: size_of::<libbpf_sys::libbpf_prog_handler_opts>() as libbpf_sys::size_t,
@@ -75,6 +77,8 @@ pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<()> {
         let (kind, id) = match kind {
             TRACEPOINT => ("tracepoint", types.tracepoint(name)),
             ENTRY | EXIT => ("function", types.function(name)),
+            // For each iterator the kernel has a function of this name that does nothing.
+            ITERATOR => ("iterator", types.function(&format!("bpf_iter_{name}"))),
             _ => return None,
         };
         Some((kind, name.to_string(), id))

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use corescope::libbpf_rs::Link;
+use corescope::libbpf_rs::{IterOpts, Link, ProgramMut};
 use corescope::{Queue, complain, iterate, netns};
 use corescope_tui::Source;
 
@@ -41,9 +41,10 @@ impl Watch {
     /// # Errors
     /// The kernel refuses its iterators.
     pub(crate) fn new(skel: &TcptopSkel<'_>, choice: row::Choice, verbose: bool) -> Result<Self> {
+        let iterate = |program: &ProgramMut<'_>| program.attach_iter_with_opts(IterOpts::None);
         let mut watch = Self {
-            sockets: skel.progs.tcptop_sockets.attach().context("this kernel does not iterate over TCP sockets")?,
-            files: skel.progs.tcptop_files.attach().context("this kernel does not iterate over open files")?,
+            sockets: iterate(&skel.progs.tcptop_sockets).context("this kernel does not iterate over TCP sockets")?,
+            files: iterate(&skel.progs.tcptop_files).context("this kernel does not iterate over open files")?,
             queue: Queue::of(skel)?,
             book: Book::default(),
             choice,
