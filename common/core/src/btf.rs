@@ -1,16 +1,22 @@
-//! The kernel's types in BTF (Documentation/bpf/btf.rst): what a tool asks about them, and the few that it needs.
+//! The kernel's types in BTF (Documentation/bpf/btf.rst): what a tool asks about them, and the few that it needs. All names
+//! that will be asked for are looked for at once, when the types are read.
 //!
 //! Why not libbpf's reader: a kernel has more than a hundred thousand types, libbpf keeps a list of all and looks through
 //! the whole list, name by name, for each type that a program mentions. That was most of the time until a tool was attached.
 
 mod bytes;
+mod names;
 mod subset;
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
+pub(crate) use names::Names;
+use names::Places;
 
 pub(crate) const MAGIC: u16 = 0xeb9f;
 
@@ -61,11 +67,13 @@ pub(crate) struct Btf<'a> {
     types: Range<usize>,
     strings: Range<usize>,
     /// Where every so many types begin: a list of all would take half a megabyte.
-    marks: Vec<usize>,
+    marks: Vec<u32>,
+    /// The types of the names that were looked for.
+    named: HashMap<Vec<u8>, Vec<Type>>,
 }
 
 /// Types from one mark to the next.
-const STEP: usize = 64;
+const STEP: usize = 16;
 /// Bytes of a type before its members, and of a member of a struct.
 const HEADER: usize = 12;
 const MEMBER: usize = 12;
@@ -88,13 +96,14 @@ const SIZES: [(usize, usize); 32] = {
 };
 
 impl Btf<'static> {
-    /// Reads a file of BTF; the kernel's own is mapped where the kernel can do that (6.16).
+    /// Reads a file of BTF, of which types of these names are wanted; the kernel's own is mapped where the kernel can do that
+    /// (6.16).
     ///
     /// # Errors
     /// It cannot be read, or is damaged.
-    pub(crate) fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path, names: Names) -> Result<Self> {
         let bytes = Bytes::of(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Self::parse(bytes).with_context(|| format!("{} is damaged", path.display()))
+        Self::parse(bytes, names).with_context(|| format!("{} is damaged", path.display()))
     }
 }
 
@@ -104,13 +113,13 @@ impl<'a> Btf<'a> {
     /// # Errors
     /// They are none.
     pub(crate) fn of(bytes: &'a [u8]) -> Result<Self> {
-        Self::parse(Bytes::from(bytes))
+        Self::parse(Bytes::Lent(bytes), Names::default())
     }
 
-    fn parse(bytes: Bytes<'a>) -> Result<Self> {
-        let number = |at| word(&bytes, at).map(|number| number as usize);
-        let half = bytes.first_chunk().map(|half| u16::from_ne_bytes(*half));
-        ensure!(half == Some(MAGIC), "no BTF");
+    fn parse(bytes: Bytes<'a>, names: Names) -> Result<Self> {
+        let number = |at| bytes.word(at).map(|number| number as usize);
+        let half = bytes.part(0..2).map(|half| half == MAGIC.to_ne_bytes().as_slice());
+        ensure!(half == Some(true), "no BTF");
         // Behind magic, version and flags: the header's length, then offset and length of types and of strings from its end.
         let section = |at| {
             let start = number(4)? + number(at)?;
@@ -118,14 +127,19 @@ impl<'a> Btf<'a> {
             (end <= bytes.len()).then_some(start..end)
         };
         let (types, strings) = section(8).zip(section(16)).context("the header is cut off")?;
-        let mut btf = Self { bytes, types, strings, marks: Vec::new() };
-        let (mut at, mut count) = (btf.types.start, 0);
+        let mut btf = Self { bytes, types, strings, marks: Vec::new(), named: HashMap::new() };
+        let places = Places::of(&btf, &names);
+        btf.named = names.0.into_iter().map(|name| (name, Vec::new())).collect();
+        let (mut at, mut id) = (btf.types.start, 1);
         while at < btf.types.end {
-            if count % STEP == 0 {
-                btf.marks.push(at);
+            if (id as usize - 1).is_multiple_of(STEP) {
+                btf.marks.push(u32::try_from(at)?);
             }
-            count += 1;
-            at = btf.type_at(0, at).context("a type is cut off")?.end;
+            let found = btf.type_at(id, at).context("a type is cut off")?;
+            if let Some(of_name) = places.get(found.name).and_then(|name| btf.named.get_mut(name)) {
+                of_name.push(found);
+            }
+            (at, id) = (found.end, id + 1);
         }
         Ok(btf)
     }
@@ -139,7 +153,7 @@ impl<'a> Btf<'a> {
     pub(crate) fn get(&self, id: u32) -> Option<Type> {
         let index = id.checked_sub(1)? as usize;
         let mark = *self.marks.get(index / STEP)?;
-        self.iter_from(id - u32::try_from(index % STEP).ok()?, mark).nth(index % STEP)
+        self.iter_from(id - u32::try_from(index % STEP).ok()?, mark as usize).nth(index % STEP)
     }
 
     fn iter_from(&self, first: u32, mut at: usize) -> impl Iterator<Item = Type> {
@@ -154,69 +168,61 @@ impl<'a> Btf<'a> {
         if start >= self.types.end {
             return None;
         }
-        let [name, info, target] = [0, 4, 8].map(|offset| word(&self.bytes, start + offset));
-        let (info, members) = (info?, start + HEADER);
+        let header: [u8; HEADER] = self.bytes.at(start)?;
+        let word = |index: usize| header[index * 4..].first_chunk().map_or(0, |word| u32::from_ne_bytes(*word));
+        let (name, info, target) = (word(0), word(1), word(2));
+        let members = start + HEADER;
         let (kind, count) = ((info >> 24 & 0x1f) as u8, (info & 0xffff) as usize);
         let (once, each) = SIZES[kind as usize];
         let end = members + once + count * each;
-        (end <= self.types.end).then_some(Type { id, kind, name: name?, count, target: target?, start, members, end })
+        (end <= self.types.end).then_some(Type { id, kind, name, count, target, start, members, end })
     }
 
     /// The name of a type; empty where it has none.
-    pub(crate) fn name(&self, found: &Type) -> &[u8] {
+    pub(crate) fn name(&self, found: &Type) -> Cow<'_, [u8]> {
         self.string(found.name)
     }
 
     /// The names of a struct's or union's members.
-    pub(crate) fn members(&self, found: &Type) -> impl Iterator<Item = &[u8]> {
-        (0..found.count).filter_map(move |index| Some(self.string(word(&self.bytes, found.members + index * MEMBER)?)))
+    pub(crate) fn members(&self, found: &Type) -> impl Iterator<Item = Cow<'_, [u8]>> {
+        (0..found.count).filter_map(move |index| Some(self.string(self.bytes.word(found.members + index * MEMBER)?)))
     }
 
-    fn string(&self, offset: u32) -> &[u8] {
-        let rest = self.bytes[self.strings.clone()].get(offset as usize..).unwrap_or_default();
-        let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
-        &rest[..end]
-    }
-
-    /// The types of this name, of whatever kind. Each name is there once, so its place is looked for, and then types that
-    /// have that place.
-    pub(crate) fn named(&self, name: &str) -> impl Iterator<Item = Type> {
-        let place = self.place(name);
-        place.into_iter().flat_map(|place| self.iter().filter(move |found| found.name == place))
-    }
-
-    /// Where a string is among the strings.
-    fn place(&self, name: &str) -> Option<u32> {
-        let strings = &self.bytes[self.strings.clone()];
-        let needle = [b"\0", name.as_bytes(), b"\0"].concat();
-        // SAFETY: both lengths are those of the slices.
-        let found = unsafe {
-            libc::memmem(strings.as_ptr().cast(), strings.len(), needle.as_ptr().cast(), needle.len()).cast::<u8>()
-        };
-        if found.is_null() {
-            return None;
+    fn string(&self, offset: u32) -> Cow<'_, [u8]> {
+        const LONGEST: usize = 512;
+        let start = self.strings.start + offset as usize;
+        match self.bytes.part(start..self.strings.end.min(start + LONGEST)).unwrap_or_default() {
+            Cow::Borrowed(rest) => Cow::Borrowed(c_string(rest)),
+            Cow::Owned(rest) => Cow::Owned(c_string(&rest).to_vec()),
         }
-        // Behind the NUL of the string before it.
-        u32::try_from(found.addr() - strings.as_ptr().addr() + 1).ok()
+    }
+
+    /// The types of this name, of whatever kind.
+    pub(crate) fn named(&self, name: &str) -> impl Iterator<Item = Type> {
+        let name = name.as_bytes();
+        let known = self.named.get(name);
+        // Who asks for others has time.
+        let others = self.iter().filter(move |found| known.is_none() && *self.name(found) == *name);
+        known.into_iter().flatten().copied().chain(others.take(if known.is_none() { usize::MAX } else { 0 }))
     }
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
+fn c_string(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Btf, kind};
+    use super::{Btf, Names, kind};
     use crate::kernel::BTF;
 
     #[test]
     fn types_are_found_by_name_and_number() {
-        let types = Btf::read(BTF.as_ref()).expect("a kernel with BTF");
+        let types = Btf::read(BTF.as_ref(), Names::of(["task_struct", "none"])).expect("a kernel with BTF");
         let task = types.named("task_struct").find(|found| found.kind == kind::STRUCT).expect("in every kernel");
-        assert!(types.members(&task).any(|name| name == b"tgid"));
+        assert!(types.members(&task).any(|name| *name == *b"tgid"));
         let same = types.get(task.id).expect("its number");
-        assert_eq!((types.name(&same), same.id, same.start), (&b"task_struct"[..], task.id, task.start));
+        assert_eq!((&*types.name(&same), same.id, same.start), (&b"task_struct"[..], task.id, task.start));
         assert_eq!(types.named("no such type").count(), 0);
         assert!(types.get(0).is_none() && types.get(u32::MAX).is_none());
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use libbpf_rs::ProgramType;
 
-use crate::btf::{self, Btf, kind};
+use crate::btf::{self, Btf, Names, kind};
 
 /// Where a kernel built with `CONFIG_DEBUG_INFO_BTF` shows its types.
 pub const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -45,26 +45,45 @@ fn check_magic(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Types that are asked for below.
+const ASKED_FOR: [&str; 6] = [
+    "bpf_loop",
+    "bpf_local_storage_map",
+    "register_ftrace_direct",
+    "rqspinlock_t",
+    "tracepoint_ext",
+    "tracepoint_srcu_srcu_data",
+];
+
+/// The type that the kernel has for each tracepoint.
+pub(crate) fn tracepoint_type(tracepoint: &str) -> String {
+    format!("btf_trace_{tracepoint}")
+}
+
 /// The running kernel's types, to be asked before a program is loaded what its maps and programs may use.
 #[derive(Debug)]
 pub struct Types(Btf<'static>);
 
 impl Types {
-    /// Reads them, from `custom` (--btf) or from the kernel itself. It takes a millisecond, or some where the kernel's types
-    /// cannot be mapped.
+    /// Reads them, from `custom` (--btf) or from the kernel itself, in a millisecond or two.
     ///
     /// # Errors
     /// There are none to read.
     pub fn read(custom: Option<&Path>) -> Result<Self> {
-        Btf::read(custom.unwrap_or(Path::new(BTF))).map(Self).context("cannot read the kernel's types")
+        Self::read_for(custom, Names::default())
     }
 
-    /// Those that the types of a BPF object mention, with all that belongs to them.
-    ///
-    /// # Errors
-    /// The object's types are none.
-    pub(crate) fn subset(&self, object: &[u8]) -> Result<Vec<u8>> {
-        Ok(self.0.subset(&Btf::of(object).context("the BPF object's types")?.mentioned()))
+    /// The same to ask for these names, and those that this module asks for: others take milliseconds each.
+    pub(crate) fn read_for(custom: Option<&Path>, mut names: Names) -> Result<Self> {
+        for name in ASKED_FOR {
+            names.add(name);
+        }
+        Btf::read(custom.unwrap_or(Path::new(BTF)), names).map(Self).context("cannot read the kernel's types")
+    }
+
+    /// Those of these names, with all that belongs to them.
+    pub(crate) fn subset(&self, names: &Names) -> Vec<u8> {
+        self.0.subset(names)
     }
 
     /// Whether there is a type of this name, of whatever kind.
@@ -77,13 +96,12 @@ impl Types {
     #[must_use]
     pub fn has_field(&self, name: &str, field: &str) -> bool {
         let mut found = self.0.named(name).filter(|found| found.kind == kind::STRUCT);
-        found.any(|found| self.0.members(&found).any(|member| member == field.as_bytes()))
+        found.any(|found| self.0.members(&found).any(|member| *member == *field.as_bytes()))
     }
 
     /// The number by which a program is attached to a tracepoint.
     pub(crate) fn tracepoint(&self, name: &str) -> Option<u32> {
-        let name = format!("btf_trace_{name}");
-        self.0.named(&name).find(|found| found.kind == kind::TYPEDEF).map(|found| found.id)
+        self.0.named(&tracepoint_type(name)).find(|found| found.kind == kind::TYPEDEF).map(|found| found.id)
     }
 
     /// The number by which a program is attached to a function's entry or exit.

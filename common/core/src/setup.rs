@@ -8,7 +8,9 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::{AsRawLibbpf, MapCore, MapFlags, MapHandle, Object, OpenObject, libbpf_sys};
 
+use crate::btf::{Btf, Names};
 use crate::kernel::Types;
+use crate::targets;
 
 /// The object that is being set up, and what is to be done once it is loaded.
 #[derive(Debug)]
@@ -32,12 +34,20 @@ impl<'a> Setup<'a> {
         if let Some(types) = self.types.get() {
             return Ok(types);
         }
-        let types = Types::read(self.btf)?;
+        let mut names = self.mentioned()?;
+        for name in self.progs().filter_map(|program| targets::type_of(program.section().to_str()?)) {
+            names.add(name);
+        }
+        let types = Types::read_for(self.btf, names)?;
         Ok(self.types.get_or_init(|| types))
     }
 
     /// The kernel's types that those of the object mention, as BTF.
     pub(crate) fn mentioned_types(&self) -> Result<Vec<u8>> {
+        Ok(self.types()?.subset(&self.mentioned()?))
+    }
+
+    fn mentioned(&self) -> Result<Names> {
         // SAFETY: the object lives as long as `self`, and its BTF as long as the object.
         let own = unsafe {
             let btf = libbpf_sys::bpf_object__btf(self.object.as_libbpf_object().as_ptr());
@@ -46,7 +56,7 @@ impl<'a> Setup<'a> {
             ensure!(!bytes.is_null(), "the BPF object has no types");
             std::slice::from_raw_parts(bytes.cast(), size as usize)
         };
-        self.types()?.subset(own)
+        Ok(Btf::of(own).context("the BPF object's types")?.mentioned())
     }
 
     /// Makes `map` the only inner map of the object's array of maps called `array`, once that exists.

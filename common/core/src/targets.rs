@@ -9,6 +9,7 @@ use std::sync::Once;
 use anyhow::{Result, anyhow};
 use libbpf_rs::{ErrorKind, libbpf_sys};
 
+use crate::kernel;
 use crate::setup::Setup;
 
 /// Programs of these sections are told from the others by the first word: `tp_btf/sched_switch`.
@@ -66,21 +67,32 @@ pub(crate) fn is_typed(section: &str) -> bool {
     [TRACEPOINT, ENTRY, EXIT].contains(&section)
 }
 
+/// What a section names: its kind in words, and the type that says so.
+fn target(section: &str) -> Option<(&'static str, &str, String)> {
+    let (kind, name) = section.split_once('/')?;
+    match kind {
+        TRACEPOINT => Some(("tracepoint", name, kernel::tracepoint_type(name))),
+        ENTRY | EXIT => Some(("function", name, name.into())),
+        // For each iterator the kernel has a function of this name that does nothing.
+        ITERATOR => Some(("iterator", name, format!("bpf_iter_{name}"))),
+        _ => None,
+    }
+}
+
+/// The type by which a program of this section is attached.
+pub(crate) fn type_of(section: &str) -> Option<String> {
+    target(section).map(|(.., name)| name)
+}
+
 /// Finds the target of each program that is to be loaded.
 ///
 /// # Errors
 /// A sentence where the kernel has none of that name.
 pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<()> {
     let target = |section: &str| {
-        let (kind, name) = section.split_once('/')?;
+        let (kind, name, type_name) = target(section)?;
         let types = setup.types().ok()?;
-        let (kind, id) = match kind {
-            TRACEPOINT => ("tracepoint", types.tracepoint(name)),
-            ENTRY | EXIT => ("function", types.function(name)),
-            // For each iterator the kernel has a function of this name that does nothing.
-            ITERATOR => ("iterator", types.function(&format!("bpf_iter_{name}"))),
-            _ => return None,
-        };
+        let id = if kind == "tracepoint" { types.tracepoint(name) } else { types.function(&type_name) };
         Some((kind, name.to_string(), id))
     };
     let programs = setup.progs();

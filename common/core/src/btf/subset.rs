@@ -3,10 +3,10 @@
 //! libbpf adjusts a program to the fields of the running kernel (CO-RE), and for each type that the program mentions it
 //! compares the names of all the kernel's types. Among some hundred types that takes no time.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 
-use super::{Btf, HEADER, MAGIC, MEMBER, Type, kind, word};
+use super::{Btf, HEADER, MAGIC, MEMBER, Names, Type, kind};
 
 /// Bytes of the header of a BTF file.
 const FILE_HEADER: u32 = 24;
@@ -14,31 +14,37 @@ const FILE_HEADER: u32 = 24;
 impl Btf<'_> {
     /// The names of the types that a program may ask the kernel's types for: those of its own, without the part behind
     /// `___` that tells several versions of a type from each other.
-    pub(crate) fn mentioned(&self) -> HashSet<&[u8]> {
-        let types = self.iter().filter(|found| is_asked_for(found.kind));
-        types.map(|found| essential(self.name(&found))).filter(|name| !name.is_empty()).collect()
+    pub(crate) fn mentioned(&self) -> Names {
+        let mut names = Names::default();
+        for found in self.iter().filter(|found| is_asked_for(found.kind)) {
+            match essential(&self.name(&found)) {
+                b"" => (),
+                name => names.add(name),
+            }
+        }
+        names
     }
 
-    /// The types of these names with all that they contain. Where they point to is void, unless it is among them: whoever
-    /// follows a pointer names the type there.
-    pub(crate) fn subset(&self, names: &HashSet<&[u8]>) -> Vec<u8> {
-        let mut subset = Subset { all: self, ids: HashMap::new(), types: Vec::new(), names: Names::default() };
-        let filter = Filter::of(names);
-        // From the cheapest question to the dearest.
-        let named = self.iter().filter(|found| found.name != 0 && is_asked_for(found.kind));
-        let likely = named.filter(|found| filter.may_have(self.name_start(found)));
-        for found in likely.filter(|found| names.contains(self.name(found))) {
-            subset.add(found);
+    /// The types of these names, which were looked for, with all that they contain. Where they point to is void, unless it is
+    /// among them: whoever follows a pointer names the type there.
+    pub(crate) fn subset(&self, names: &Names) -> Vec<u8> {
+        let mut subset = Subset { all: self, ids: HashMap::new(), types: Vec::new(), strings: Strings::default() };
+        let of_name = |name| self.named.get(name).into_iter().flatten();
+        let mut named: Vec<&Type> = names.iter().flat_map(of_name).filter(|found| is_asked_for(found.kind)).collect();
+        named.sort_unstable_by_key(|found| found.id);
+        for found in named {
+            subset.add(*found);
         }
-        let mut next = 0;
-        while let Some(found) = subset.types.get(next).copied() {
-            next += 1;
-            for id in self.parts(&found) {
-                if !subset.ids.contains_key(&id)
-                    && let Some(part) = self.get(id)
-                {
-                    subset.add(part);
-                }
+        // In rounds, each in the order of the numbers: neighbours are read together.
+        let mut done = 0;
+        while done < subset.types.len() {
+            let mut parts: Vec<u32> = subset.types[done..].iter().flat_map(|found| self.parts(found)).collect();
+            done = subset.types.len();
+            parts.retain(|id| !subset.ids.contains_key(id));
+            parts.sort_unstable();
+            parts.dedup();
+            for part in parts.into_iter().filter_map(|id| self.get(id)) {
+                subset.add(part);
             }
         }
         subset.into_bytes()
@@ -46,18 +52,13 @@ impl Btf<'_> {
 
     /// The types that are part of one.
     fn parts(&self, found: &Type) -> Vec<u32> {
-        let at = |offset| word(&self.bytes, found.members + offset).unwrap_or(0);
+        let at = |offset| self.bytes.word(found.members + offset).unwrap_or(0);
         match found.kind {
             kind::STRUCT | kind::UNION => (0..found.count).map(|index| at(index * MEMBER + 4)).collect(),
             kind::ARRAY => vec![at(0), at(4)],
             kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => vec![found.target],
             _ => Vec::new(),
         }
-    }
-
-    /// The first bytes of a name, with what follows it where it is shorter.
-    fn name_start(&self, found: &Type) -> u32 {
-        word(&self.bytes, self.strings.start + found.name as usize).unwrap_or(0)
     }
 }
 
@@ -77,49 +78,21 @@ fn essential(name: &[u8]) -> &[u8] {
     name.windows(5).rposition(is_separator).map_or(name, |before| &name[..=before])
 }
 
-/// Says quickly of most names that they are not wanted: bits for the first four bytes.
-struct Filter([u64; 128]);
-
-impl Filter {
-    fn of(names: &HashSet<&[u8]>) -> Self {
-        let mut bits = [0; 128];
-        for name in names {
-            let mut start = [0; 4];
-            let length = name.len().min(4);
-            start[..length].copy_from_slice(&name[..length]);
-            let (index, bit) = Self::place(u32::from_ne_bytes(start));
-            bits[index] |= bit;
-        }
-        Self(bits)
-    }
-
-    fn may_have(&self, start: u32) -> bool {
-        let (index, bit) = Self::place(start);
-        // What follows the NUL of a very short name belongs to another one.
-        start.to_ne_bytes()[1..3].contains(&0) || self.0[index] & bit != 0
-    }
-
-    fn place(start: u32) -> (usize, u64) {
-        let hash = start.wrapping_mul(0x9e37_79b1) >> 19;
-        ((hash / 64) as usize, 1 << (hash % 64))
-    }
-}
-
 /// Strings, each once: where it is among all, and where here.
 #[derive(Default)]
-struct Names {
+struct Strings {
     places: HashMap<u32, u32>,
     bytes: Vec<u8>,
 }
 
-impl Names {
+impl Strings {
     fn place(&mut self, all: &Btf<'_>, old: u32) -> u32 {
         if old == 0 {
             return 0;
         }
         *self.places.entry(old).or_insert_with(|| {
             let new = u32::try_from(self.bytes.len()).unwrap_or(0);
-            self.bytes.extend(all.string(old));
+            self.bytes.extend_from_slice(&all.string(old));
             self.bytes.push(0);
             new
         })
@@ -130,7 +103,7 @@ struct Subset<'a> {
     all: &'a Btf<'a>,
     ids: HashMap<u32, u32>,
     types: Vec<Type>,
-    names: Names,
+    strings: Strings,
 }
 
 impl Subset<'_> {
@@ -146,35 +119,35 @@ impl Subset<'_> {
     }
 
     fn into_bytes(mut self) -> Vec<u8> {
-        self.names.bytes.push(0);
+        self.strings.bytes.push(0);
         let mut types = Vec::new();
         for found in std::mem::take(&mut self.types) {
             self.write(&found, &mut types);
         }
         let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(0);
-        let (types_length, names_length) = (length(&types), length(&self.names.bytes));
-        let mut bytes = Vec::with_capacity(types.len() + self.names.bytes.len() + 24);
+        let (types_length, strings_length) = (length(&types), length(&self.strings.bytes));
+        let mut bytes = Vec::with_capacity(types.len() + self.strings.bytes.len() + 24);
         bytes.extend(MAGIC.to_ne_bytes());
         bytes.extend([1, 0]); // version, flags
-        for number in [FILE_HEADER, 0, types_length, types_length, names_length] {
+        for number in [FILE_HEADER, 0, types_length, types_length, strings_length] {
             bytes.extend(number.to_ne_bytes());
         }
         bytes.extend(types);
-        bytes.extend(self.names.bytes);
+        bytes.extend(self.strings.bytes);
         bytes
     }
 
     /// A copy with the numbers of this subset.
     fn write(&mut self, found: &Type, to: &mut Vec<u8>) {
         let start = to.len();
-        to.extend(&self.all.bytes[found.start..found.end]);
+        to.extend_from_slice(&self.all.bytes.part(found.start..found.end).unwrap_or_default());
         let mut change = |offset: usize, change: &mut dyn FnMut(u32) -> u32| {
-            let at = start + offset;
-            let changed = change(word(to, at).unwrap_or(0));
-            to[at..at + 4].copy_from_slice(&changed.to_ne_bytes());
+            if let Some(word) = to.get_mut(start + offset..).and_then(<[u8]>::first_chunk_mut) {
+                *word = change(u32::from_ne_bytes(*word)).to_ne_bytes();
+            }
         };
-        let (all, ids, names) = (self.all, &self.ids, &mut self.names);
-        let mut name = |old: u32| names.place(all, old);
+        let (all, ids, strings) = (self.all, &self.ids, &mut self.strings);
+        let mut name = |old: u32| strings.place(all, old);
         let mut id = |old: u32| ids.get(&old).copied().unwrap_or(0);
         change(0, &mut name);
         match found.kind {
@@ -200,9 +173,7 @@ impl Subset<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
-    use super::super::{Btf, kind};
+    use super::super::{Btf, Names, kind};
     use super::essential;
     use crate::kernel::BTF;
 
@@ -220,19 +191,19 @@ mod tests {
 
     #[test]
     fn a_subset_has_what_was_asked_for_as_it_was() {
-        let all = Btf::read(BTF.as_ref()).expect("a kernel with BTF");
-        let names: [&[u8]; 4] = [b"task_struct", b"bpf_func_id", b"pid_t", b"u8"];
-        let bytes = all.subset(&HashSet::from(names));
+        let names = ["task_struct", "bpf_func_id", "pid_t", "u8"];
+        let wanted = Names::of(names);
+        let all = Btf::read(BTF.as_ref(), wanted.clone()).expect("a kernel with BTF");
+        let bytes = all.subset(&wanted);
         assert!(bytes.len() < 1 << 20, "{} bytes", bytes.len());
         let subset = Btf::of(&bytes).expect("BTF");
         for name in names {
-            let name = std::str::from_utf8(name).expect("ASCII");
             let (old, new) = (all.named(name).next().expect("there"), subset.named(name).next().expect("here"));
             assert_eq!((old.kind, old.count), (new.kind, new.count), "{name}");
         }
         let find = |types: &Btf<'_>| {
             let task = types.named("task_struct").find(|found| found.kind == kind::STRUCT).expect("a struct");
-            let members = types.members(&task).map(<[u8]>::to_vec).collect::<Vec<_>>();
+            let members = types.members(&task).map(std::borrow::Cow::into_owned).collect::<Vec<_>>();
             (task.target, members)
         };
         assert_eq!(find(&all), find(&subset));
