@@ -202,7 +202,7 @@ impl<'a> Btf<'a> {
         let name = name.as_bytes();
         let known = self.named.get(name);
         // Who asks for others has time.
-        let others = self.iter().filter(move |found| known.is_none() && *self.name(found) == *name);
+        let others = self.iter().filter(move |found| *self.name(found) == *name);
         known.into_iter().flatten().copied().chain(others.take(if known.is_none() { usize::MAX } else { 0 }))
     }
 }
@@ -213,7 +213,7 @@ fn c_string(bytes: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Btf, Names, kind};
+    use super::{Btf, Bytes, Names, kind};
     use crate::kernel::BTF;
 
     #[test]
@@ -225,6 +225,21 @@ mod tests {
         assert_eq!((&*types.name(&same), same.id, same.start), (&b"task_struct"[..], task.id, task.start));
         assert_eq!(types.named("no such type").count(), 0);
         assert!(types.get(0).is_none() && types.get(u32::MAX).is_none());
+    }
+
+    /// Up to 6.15 the kernel's types cannot be mapped.
+    #[test]
+    fn read_piece_by_piece_they_are_the_same() {
+        let names = Names::of(["task_struct", "btf_trace_sched_switch", "bpf_func_id"]);
+        let mapped = Btf::read(BTF.as_ref(), names.clone()).expect("a kernel with BTF");
+        let pieces = Bytes::in_pieces(BTF.as_ref()).expect("a file");
+        let pieces = Btf::parse(pieces, names.clone()).expect("the same");
+        assert!(mapped.subset(&names) == pieces.subset(&names));
+        for name in ["task_struct", "btf_trace_sched_switch", "pid_t"] {
+            let [mapped, pieces] = [&mapped, &pieces].map(|types| types.named(name).map(|found| found.id).collect());
+            let (mapped, pieces): (Vec<u32>, Vec<u32>) = (mapped, pieces);
+            assert!(mapped == pieces && !mapped.is_empty(), "{name}: {mapped:?} {pieces:?}");
+        }
     }
 
     #[test]

@@ -25,6 +25,13 @@ impl Bytes<'static> {
         let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
         Ok(Mapped::of(&file, length).map_or_else(|| Self::Pages(Pages::of(file, length)), Self::Mapped))
     }
+
+    #[cfg(test)]
+    pub(super) fn in_pieces(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Ok(Self::Pages(Pages::of(file, usize::try_from(length).map_err(io::Error::other)?)))
+    }
 }
 
 impl Bytes<'_> {
