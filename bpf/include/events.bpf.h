@@ -86,15 +86,6 @@ static __always_inline void event_send_alone(void *event, __u64 size)
 		count_lost(LOST_BUFFER);
 }
 
-/* Instead of event_send(), where it turns out that nobody wants the event. */
-static __always_inline void event_discard(struct event_place *place, void *event)
-{
-	if (place->users)
-		__sync_fetch_and_add(place->users, -1);
-	else
-		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
-}
-
 /* `room` is what an event may hold behind the struct: paths, arguments. User space may change it, object::set_room(). */
 #define EVENTS_SCRATCH(event, room)                                                                                    \
 	EXPORT(event);                                                                                                 \

@@ -18,6 +18,8 @@ use bytes::Bytes;
 pub(crate) use names::Names;
 use names::Places;
 
+use crate::escape::c_string;
+
 pub(crate) const MAGIC: u16 = 0xeb9f;
 
 /// The kinds of types that are looked at, with their numbers in the format.
@@ -205,10 +207,6 @@ impl<'a> Btf<'a> {
         let others = self.iter().filter(move |found| *self.name(found) == *name);
         known.into_iter().flatten().copied().chain(others.take(if known.is_none() { usize::MAX } else { 0 }))
     }
-}
-
-fn c_string(bytes: &[u8]) -> &[u8] {
-    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::targets;
 pub struct Setup<'a> {
     object: &'a mut OpenObject,
     btf: Option<&'a Path>,
-    types: OnceCell<Types>,
+    types: OnceCell<(Types, Names)>,
     inner: Vec<(&'static str, MapHandle)>,
 }
 
@@ -31,20 +31,27 @@ impl<'a> Setup<'a> {
     /// # Errors
     /// There are none to read.
     pub fn types(&self) -> Result<&Types> {
-        if let Some(types) = self.types.get() {
-            return Ok(types);
+        self.types_and_names().map(|(types, _)| types)
+    }
+
+    /// With the names of those that the object's own types mention.
+    fn types_and_names(&self) -> Result<&(Types, Names)> {
+        if let Some(both) = self.types.get() {
+            return Ok(both);
         }
-        let mut names = self.mentioned()?;
+        let mentioned = self.mentioned()?;
+        let mut names = mentioned.clone();
         for name in self.progs().filter_map(|program| targets::type_of(program.section().to_str()?)) {
             names.add(name);
         }
         let types = Types::read_for(self.btf, names)?;
-        Ok(self.types.get_or_init(|| types))
+        Ok(self.types.get_or_init(|| (types, mentioned)))
     }
 
     /// The kernel's types that those of the object mention, as BTF.
     pub(crate) fn mentioned_types(&self) -> Result<Vec<u8>> {
-        Ok(self.types()?.subset(&self.mentioned()?))
+        let (types, mentioned) = self.types_and_names()?;
+        Ok(types.subset(mentioned))
     }
 
     fn mentioned(&self) -> Result<Names> {
