@@ -7,10 +7,10 @@
  *		...
  *		struct event_stacks stacks;
  *	};
- *	EVENTS(capable_event, 0);
+ *	EVENTS_ALONE(capable_event, 0);
  *	...
  *	event_stacks(ctx, &event->stacks);
- *	event_send(&place, event, sizeof(*event) + event_stacks_bytes(&event->stacks));
+ *	event_send_alone(event, sizeof(*event) + event_stacks_bytes(&event->stacks));
  *
  * For summaries, where the same stack comes again and again, see stack.bpf.h.
  */
