@@ -9,10 +9,10 @@
  *     function would tell, but the kernel misses returns where many tasks are within the function at a time;
  *   - the tracepoint of 6.14 (d48da4d5ed7b), which does not tell whether the check is one for the audit log.
  */
-#include "core.bpf.h"
-#include "events.bpf.h"
-#include "event_stack.bpf.h"
-#include "filter.bpf.h"
+#include "base/core.bpf.h"
+#include "event/events.bpf.h"
+#include "event/event_stack.bpf.h"
+#include "task/filter.bpf.h"
 
 /* The options of a check, include/linux/security.h, and that they are not known. */
 #define CAP_OPT_NOAUDIT 2
@@ -40,7 +40,7 @@ struct capable_event {
 	__u8 comm[COMM_LEN];
 	struct event_stacks stacks;
 };
-EVENTS_ALONE(capable_event, 0);
+EVENTS_NOT_NESTED(capable_event, 0);
 
 /* What has been sent, for --unique. */
 struct capable_seen {
@@ -99,7 +99,8 @@ static __always_inline bool is_new(struct capable_event *event)
 
 static __always_inline int checked(void *ctx, __u32 user_ns, __u32 capability, __u32 options, int ret)
 {
-	struct capable_event *event = event_begin_alone();
+	struct event_place place;
+	struct capable_event *event = event_begin(&place);
 
 	if (!event)
 		return 0;
@@ -112,7 +113,9 @@ static __always_inline int checked(void *ctx, __u32 user_ns, __u32 capability, _
 	event->reserved = 0;
 	event_stacks(ctx, &event->stacks);
 	if (is_new(event))
-		event_send_alone(event, sizeof(*event) + event_stacks_bytes(&event->stacks));
+		event_send(&place, event, sizeof(*event) + event_stacks_bytes(&event->stacks));
+	else
+		event_discard(&place, event);
 	return 0;
 }
 

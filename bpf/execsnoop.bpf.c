@@ -6,11 +6,11 @@
  * process: whichever system call, thread or kernel helper asked for it. A failed one is seen where the system call
  * returns; the caller's memory still holds what it asked for.
  */
-#include "core.bpf.h"
-#include "events.bpf.h"
-#include "filter.bpf.h"
-#include "string.bpf.h"
-#include "syscall.bpf.h"
+#include "base/core.bpf.h"
+#include "event/events.bpf.h"
+#include "task/filter.bpf.h"
+#include "call/string.bpf.h"
+#include "call/syscall.bpf.h"
 
 #define PATH_BYTES 4096 /* PATH_MAX */
 #define ARGS_BYTES 8192 /* what the scratch memory holds; more is built in the ring buffer itself */
@@ -43,7 +43,7 @@ struct execsnoop_event {
 	__u8 parent_comm[COMM_LEN];
 	__u8 data[];
 };
-EVENTS_ALONE(execsnoop_event, PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES);
+EVENTS_NOT_NESTED(execsnoop_event, PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES);
 EXPORT_ENUM(execsnoop_call);
 
 const volatile __u32 max_args = 20;
@@ -110,6 +110,7 @@ static __always_inline int executed(struct linux_binprm *program)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct execsnoop_event *event;
+	struct event_place place;
 
 	if (!filter_allows(task))
 		return 0;
@@ -131,11 +132,11 @@ static __always_inline int executed(struct linux_binprm *program)
 			return 0;
 		}
 	}
-	event = event_begin_alone();
+	event = event_begin(&place);
 	if (!event)
 		return 0;
 	fill_task(event, task, 0);
-	event_send_alone(event, sizeof(*event) + fill_args(event, task, program, ARGS_BYTES));
+	event_send(&place, event, sizeof(*event) + fill_args(event, task, program, ARGS_BYTES));
 	return 0;
 }
 
@@ -150,7 +151,7 @@ int BPF_PROG(execsnoop_exec, struct task_struct *task, pid_t old_pid, struct lin
  * not tell whether there is an interpreter: the last thing that loads a program does, when it cannot fail any more.
  */
 SEC("kprobe/finalize_exec")
-int BPF_KPROBE(execsnoop_exec_np, struct linux_binprm *program)
+int BPF_KPROBE(execsnoop_exec_classic, struct linux_binprm *program)
 {
 	return executed(program);
 }
@@ -205,17 +206,18 @@ static long copy_called(__u32 i, void *all)
 	return !copy_argument(all, i);
 }
 
-static __always_inline int failed(struct syscall *call, long ret, const bool old)
+static __always_inline int failed(struct syscall *call, long ret, const bool noloop)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct failed_arguments all = {};
 	struct execsnoop_event *event;
+	struct event_place place;
 	const char *path;
 	__u64 path_len;
 
 	if (ret >= 0 || !filter_allows(task))
 		return 0;
-	event = event_begin_alone();
+	event = event_begin(&place);
 	if (!event)
 		return 0;
 	fill_task(event, task, ret);
@@ -229,15 +231,15 @@ static __always_inline int failed(struct syscall *call, long ret, const bool old
 	all.compat = call->compat;
 	/* From memory, for the verifier would follow each length by itself. */
 	all.used = *(volatile __u32 *)&event->path_len;
-	if (old) {
+	if (noloop) {
 		for (__u32 i = 0; i <= FAILED_ARGS && copy_argument(&all, i); i++)
 			;
 	} else {
 		bpf_loop(FAILED_ARGS + 1, copy_called, &all, 0);
 	}
 	event->args_len = all.used - event->path_len;
-	event_send_alone(event, sizeof(*event) + bounded(all.used, PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES));
+	event_send(&place, event, sizeof(*event) + bounded(all.used, PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES));
 	return 0;
 }
 
-SYSCALL_EXIT_OR_OLD(execsnoop_failed, failed)
+SYSCALL_EXIT_LOOP(execsnoop_failed, failed)

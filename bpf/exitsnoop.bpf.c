@@ -6,9 +6,9 @@
  * early enough for the arguments to be still there. Up to 6.15 two threads that end at the same moment both find that
  * nobody is left; the map `ended` gives the row to the first of them.
  */
-#include "core.bpf.h"
-#include "events.bpf.h"
-#include "filter.bpf.h"
+#include "base/core.bpf.h"
+#include "event/events.bpf.h"
+#include "task/filter.bpf.h"
 
 #define ARGS_BYTES 4096
 #define SIGNAL_GROUP_EXIT 0x4
@@ -31,7 +31,7 @@ struct exitsnoop_event {
 	__u8 comm[COMM_LEN];
 	__u8 data[];
 };
-EVENTS_ALONE(exitsnoop_event, ARGS_BYTES);
+EVENTS_NOT_NESTED(exitsnoop_event, ARGS_BYTES);
 
 const volatile bool knows_last; /* the tracepoint has its argument group_dead */
 const volatile bool per_thread;
@@ -131,6 +131,7 @@ static __always_inline __u64 fill_args(struct exitsnoop_event *event, struct tas
 static __always_inline int ends(struct task_struct *task, bool last)
 {
 	struct exitsnoop_event *event;
+	struct event_place place;
 	int status;
 
 	if (!per_thread && !last)
@@ -142,7 +143,7 @@ static __always_inline int ends(struct task_struct *task, bool last)
 		return 0;
 	if (!per_thread && !knows_last && !is_first_to_tell(task))
 		return 0;
-	event = event_begin_alone();
+	event = event_begin(&place);
 	if (!event)
 		return 0;
 	event->time_ns = bpf_ktime_get_boot_ns();
@@ -159,7 +160,7 @@ static __always_inline int ends(struct task_struct *task, bool last)
 		event->age_ns = event->time_ns - BPF_CORE_READ(task, group_leader, start_boottime);
 		BPF_CORE_READ_STR_INTO(&event->comm, task, group_leader, comm);
 	}
-	event_send_alone(event, sizeof(*event) + fill_args(event, task));
+	event_send(&place, event, sizeof(*event) + fill_args(event, task));
 	return 0;
 }
 
@@ -171,7 +172,7 @@ int BPF_PROG(exitsnoop_exit, struct task_struct *task)
 
 /* For kernels that would preempt the other one, see SYSCALL_EXIT of syscall.bpf.h. All of them know the last one. */
 SEC("tracepoint/sched/sched_process_exit")
-int exitsnoop_exit_np(struct trace_event_raw_sched_process_exit *ctx)
+int exitsnoop_exit_classic(struct trace_event_raw_sched_process_exit *ctx)
 {
 	return ends(bpf_get_current_task_btf(), ctx->group_dead);
 }

@@ -5,11 +5,11 @@
  * One program sees them as they return: numbers are in the saved registers, and what the pointers name is still in the
  * caller's memory. What each argument means is known in user space only, tools/mountsnoop/src/calls.rs.
  */
-#include "core.bpf.h"
-#include "events.bpf.h"
-#include "filter.bpf.h"
-#include "string.bpf.h"
-#include "syscall.bpf.h"
+#include "base/core.bpf.h"
+#include "event/events.bpf.h"
+#include "task/filter.bpf.h"
+#include "call/string.bpf.h"
+#include "call/syscall.bpf.h"
 
 /* The order is that of CALLS in tools/mountsnoop/src/calls.rs. */
 enum mountsnoop_call {
@@ -49,7 +49,7 @@ struct mountsnoop_event {
 	__u8 parent_comm[COMM_LEN];
 	__u8 data[];
 };
-EVENTS_ALONE(mountsnoop_event, ARGUMENTS * STRING_BYTES);
+EVENTS_NOT_NESTED(mountsnoop_event, ARGUMENTS * STRING_BYTES);
 
 /* When the call that a thread is in began: with --detailed. */
 struct {
@@ -123,6 +123,7 @@ static __always_inline int returned(struct syscall *call, long ret)
 {
 	struct task_struct *task, *parent;
 	struct mountsnoop_event *event;
+	struct event_place place;
 	__u64 latency = 0;
 	__u64 *start;
 	__u32 kinds;
@@ -138,7 +139,7 @@ static __always_inline int returned(struct syscall *call, long ret)
 	task = (void *)bpf_get_current_task();
 	if (!filter_allows(task))
 		return 0;
-	event = event_begin_alone();
+	event = event_begin(&place);
 	if (!event)
 		return 0;
 	parent = BPF_CORE_READ(task, real_parent);
@@ -161,7 +162,7 @@ static __always_inline int returned(struct syscall *call, long ret)
 	used = fill(event, 2, used, kinds);
 	used = fill(event, 3, used, kinds);
 	used = fill(event, 4, used, kinds);
-	event_send_alone(event, sizeof(*event) + used);
+	event_send(&place, event, sizeof(*event) + used);
 	return 0;
 }
 

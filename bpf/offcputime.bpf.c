@@ -8,11 +8,11 @@
  * Not bpf_get_task_stack() for the kernel stack of the thread that comes back, with which all this takes a quarter less:
  * it leaves out the functions of the scheduler, and with them what is waited for, as a mutex or a completion.
  */
-#include "core.bpf.h"
-#include "filter.bpf.h"
-#include "lost.bpf.h"
-#include "stack.bpf.h"
-#include "task.bpf.h"
+#include "base/core.bpf.h"
+#include "task/filter.bpf.h"
+#include "base/lost.bpf.h"
+#include "event/stack.bpf.h"
+#include "task/task.bpf.h"
 
 struct offcputime_key {
 	__u32 pid;

@@ -5,11 +5,11 @@
  * Each victim passes mark_oom_victim(), within out_of_memory(), in the task that could not get its memory: one row each,
  * also where a whole cgroup is killed (memory.oom.group). What is searched for is in the argument of out_of_memory().
  */
-#include "core.bpf.h"
-#include "cgroup.bpf.h"
-#include "events.bpf.h"
-#include "filter.bpf.h"
-#include "mm.bpf.h"
+#include "base/core.bpf.h"
+#include "task/cgroup.bpf.h"
+#include "event/events.bpf.h"
+#include "task/filter.bpf.h"
+#include "task/mm.bpf.h"
 
 struct oomkill_event {
 	__u64 time_ns;        /* CLOCK_BOOTTIME */
@@ -29,7 +29,7 @@ struct oomkill_event {
 	__u8 victim_comm[COMM_LEN];
 	__u8 names[];         /* of the victim's cgroup and those above it */
 };
-EVENTS_ALONE(oomkill_event, CGROUP_NAMES_ROOM);
+EVENTS_NOT_NESTED(oomkill_event, CGROUP_NAMES_ROOM);
 
 /*
  * The search that is going on, and the task that it is for. There is one at a time, under the kernel's oom_lock; and no
@@ -66,10 +66,11 @@ static __always_inline int marked(struct task_struct *victim)
 {
 	struct cgroup *cgroup = task_memory_cgroup(victim);
 	struct oomkill_event *event;
+	struct event_place place;
 
 	if (!filter_allows(victim))
 		return 0;
-	event = event_begin_alone();
+	event = event_begin(&place);
 	if (!event)
 		return 0;
 	event->time_ns = bpf_ktime_get_boot_ns();
@@ -85,7 +86,7 @@ static __always_inline int marked(struct task_struct *victim)
 	fill_search(event);
 	event->level = BPF_CORE_READ(cgroup, level);
 	event->names_len = cgroup_names(event->names, cgroup);
-	event_send_alone(event, sizeof(*event) + event->names_len);
+	event_send(&place, event, sizeof(*event) + event->names_len);
 	return 0;
 }
 

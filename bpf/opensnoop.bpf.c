@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Opened files, where the system call returns: its arguments, its result and the path are all there to be read. */
-#include "core.bpf.h"
-#include "events.bpf.h"
-#include "filter.bpf.h"
-#include "path.bpf.h"
-#include "string.bpf.h"
-#include "syscall.bpf.h"
+#include "base/core.bpf.h"
+#include "event/events.bpf.h"
+#include "task/filter.bpf.h"
+#include "call/path.bpf.h"
+#include "call/string.bpf.h"
+#include "call/syscall.bpf.h"
 
 /* fcntl.h, the same for all architectures but alpha, parisc and sparc. */
 #define OPEN_ACCESS_MODE 3
@@ -40,7 +40,7 @@ struct opensnoop_event {
 	__u8 comm[COMM_LEN];
 	__u8 data[];
 };
-EVENTS_ALONE(opensnoop_event, PATH_BYTES + PATH_NAMES_ROOM);
+EVENTS_NOT_NESTED(opensnoop_event, PATH_BYTES + PATH_NAMES_ROOM);
 EXPORT_ENUM(opensnoop_call);
 
 const volatile bool failed_only;
@@ -96,7 +96,7 @@ static __always_inline bool flags_wanted(__u32 flags)
 }
 
 /* The path, and what says where it starts; gives the size of both. */
-static __always_inline __u64 fill_path(struct opensnoop_event *event, const char *path, const bool old)
+static __always_inline __u64 fill_path(struct opensnoop_event *event, const char *path, const bool noloop)
 {
 	const struct path *from = NULL;
 	__u64 path_len = 0, names_len = 0;
@@ -109,22 +109,23 @@ static __always_inline __u64 fill_path(struct opensnoop_event *event, const char
 		from = path_of_fd(event->ret);
 	}
 	if (full_path || event->call == OPENSNOOP_BY_HANDLE)
-		names_len = path_names(event->data + path_len, from, &event->names_end, old);
+		names_len = path_names(event->data + path_len, from, &event->names_end, noloop);
 	event->path_len = path_len;
 	event->names_len = names_len;
 	return bounded(path_len + names_len, PATH_BYTES + PATH_NAMES_ROOM);
 }
 
-static __always_inline int returned(struct syscall *call, long ret, const bool old)
+static __always_inline int returned(struct syscall *call, long ret, const bool noloop)
 {
 	struct opensnoop_event *event;
+	struct event_place place;
 	const char *path;
 
 	if (failed_only && ret >= 0)
 		return 0;
 	if (!filter_allows_current())
 		return 0;
-	event = event_begin_alone();
+	event = event_begin(&place);
 	if (!event)
 		return 0;
 	event->time_ns = event_time();
@@ -132,11 +133,13 @@ static __always_inline int returned(struct syscall *call, long ret, const bool o
 	event->names_end = PATH_UNKNOWN;
 	fill_current(&event->pid, &event->tid, with_uid ? &event->uid : NULL, event->comm);
 	path = fill_call(event, call);
-	if (!flags_wanted(event->flags))
+	if (!flags_wanted(event->flags)) {
+		event_discard(&place, event);
 		return 0;
-	event_send_alone(event, sizeof(*event) + fill_path(event, path, old));
+	}
+	event_send(&place, event, sizeof(*event) + fill_path(event, path, noloop));
 	return 0;
 }
 
-SYSCALL_EXIT_OR_OLD(opensnoop_exit, returned)
+SYSCALL_EXIT_LOOP(opensnoop_exit, returned)
 FILTER_COMMAND(opensnoop)

@@ -7,10 +7,10 @@
  * began on another CPU: when a waiting task is moved, what it has waited so far goes into sums only. The second program
  * takes it from there, so that a task which waits 5 ms and is then moved to an idle CPU has waited 5 ms.
  */
-#include "core.bpf.h"
-#include "filter.bpf.h"
-#include "histogram.bpf.h"
-#include "lost.bpf.h"
+#include "base/core.bpf.h"
+#include "task/filter.bpf.h"
+#include "event/histogram.bpf.h"
+#include "base/lost.bpf.h"
 
 #define MOVING 2 /* TASK_ON_RQ_MIGRATING */
 #define MAX_MOVED 4096

@@ -3,8 +3,8 @@
  * Signals, where the kernel makes them: whoever asked for them, and whatever became of them. With -k the system calls
  * that send them instead, which may fail before there is a signal.
  */
-#include "context.bpf.h"
-#include "kill.bpf.h"
+#include "task/context.bpf.h"
+#include "call/kill.bpf.h"
 
 #define SIGILL 4
 #define SIGTRAP 5
@@ -114,6 +114,7 @@ int BPF_PROG(sigsnoop_generate, int signal, void *pointer, struct task_struct *t
 {
 	struct task_struct *sender = (void *)bpf_get_current_task();
 	struct signal_event *event;
+	struct event_place place;
 	struct sigsnoop_info info;
 	bool by_task;
 
@@ -129,7 +130,7 @@ int BPF_PROG(sigsnoop_generate, int signal, void *pointer, struct task_struct *t
 		return 0;
 	if (!filter_allows(sender ?: target))
 		return 0;
-	event = event_begin_alone();
+	event = event_begin(&place);
 	if (!event)
 		return 0;
 	event->time_ns = bpf_ktime_get_boot_ns();
@@ -144,7 +145,7 @@ int BPF_PROG(sigsnoop_generate, int signal, void *pointer, struct task_struct *t
 	if (sender)
 		fill_current(&event->pid, &event->tid, NULL, event->comm);
 	copy_comm(event->tcomm, target);
-	event_send_alone(event, sizeof(*event));
+	event_send(&place, event, sizeof(*event));
 	return 0;
 }
 

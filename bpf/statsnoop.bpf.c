@@ -3,11 +3,11 @@
  * Calls of the stat family: what was asked about, and what came of it. One program, where the calls return; the path is
  * still in the caller's memory, and has just been read.
  */
-#include "core.bpf.h"
-#include "events.bpf.h"
-#include "filter.bpf.h"
-#include "path.bpf.h"
-#include "syscall.bpf.h"
+#include "base/core.bpf.h"
+#include "event/events.bpf.h"
+#include "task/filter.bpf.h"
+#include "call/path.bpf.h"
+#include "call/syscall.bpf.h"
 
 #define AT_EMPTY_PATH 0x1000
 
@@ -35,7 +35,8 @@ struct statsnoop_event {
 	__u8 comm[COMM_LEN];
 	__u8 data[];
 };
-EVENTS_ALONE(statsnoop_event, PATH_BYTES + PATH_NAMES_ROOM);
+EXPORT_ENUM(statsnoop_kind);
+EVENTS_NOT_NESTED(statsnoop_event, PATH_BYTES + PATH_NAMES_ROOM);
 
 const volatile bool failed_only;
 const volatile bool full_path;
@@ -88,9 +89,10 @@ static __always_inline const struct path *wanted_path(struct statsnoop_event *ev
 	return path_of_folder(event->fd);
 }
 
-static __always_inline int returned(struct syscall *call, long ret, const bool old)
+static __always_inline int returned(struct syscall *call, long ret, const bool noloop)
 {
 	struct statsnoop_event *event;
+	struct event_place place;
 	const char *path;
 	__u64 used, length;
 
@@ -98,19 +100,19 @@ static __always_inline int returned(struct syscall *call, long ret, const bool o
 		return 0;
 	if (!filter_allows_current())
 		return 0;
-	event = event_begin_alone();
+	event = event_begin(&place);
 	if (!event)
 		return 0;
 	event->time_ns = event_time();
 	event->ret = ret;
 	fill_current(&event->pid, &event->tid, NULL, event->comm);
 	path = fill_call(event, call);
-	used = path_names(event->data, wanted_path(event, path), &event->names_end, old);
+	used = path_names(event->data, wanted_path(event, path), &event->names_end, noloop);
 	event->names_len = used;
 	length = path ? user_string(event->data + used, PATH_BYTES, path) : 0;
 	event->path_len = length;
-	event_send_alone(event, sizeof(*event) + used + length);
+	event_send(&place, event, sizeof(*event) + used + length);
 	return 0;
 }
 
-SYSCALL_EXIT_OR_OLD(statsnoop_exit, returned)
+SYSCALL_EXIT_LOOP(statsnoop_exit, returned)

@@ -3,7 +3,7 @@
  * The kernel's own name for an address of its code. Attached to nothing: common/symbols runs it for each address, where
  * the kernel has such programs (5.14).
  */
-#include "core.bpf.h"
+#include "base/core.bpf.h"
 
 struct symbols_question {
 	__u64 address;

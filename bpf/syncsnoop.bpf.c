@@ -3,11 +3,11 @@
  * Calls that write back what the caches hold: who made them, for which file, and how long they took. The start is kept
  * from the entry to the exit; all else is seen at the exit.
  */
-#include "core.bpf.h"
-#include "events.bpf.h"
-#include "filter.bpf.h"
-#include "path.bpf.h"
-#include "syscall.bpf.h"
+#include "base/core.bpf.h"
+#include "event/events.bpf.h"
+#include "task/filter.bpf.h"
+#include "call/path.bpf.h"
+#include "call/syscall.bpf.h"
 
 /* Where a call's arguments are: the low bits of its action, the others are user space's number for its name. */
 enum syncsnoop_kind {
@@ -35,7 +35,8 @@ struct syncsnoop_event {
 	__u8 comm[COMM_LEN];
 	__u8 data[];
 };
-EVENTS_ALONE(syncsnoop_event, PATH_NAMES_ROOM);
+EXPORT_ENUM(syncsnoop_kind);
+EVENTS_NOT_NESTED(syncsnoop_event, PATH_NAMES_ROOM);
 
 const volatile __u64 min_latency_ns;
 
@@ -57,17 +58,17 @@ struct {
 	__uint(max_entries, 16384);
 	__type(key, __u32);
 	__type(value, struct syncsnoop_start);
-} starts_old SEC(".maps");
+} starts_noloop SEC(".maps");
 
 /* Where there is no room, the row says that its start is not known. */
-static __always_inline void keep_start(const struct syncsnoop_start *start, const bool old)
+static __always_inline void keep_start(const struct syncsnoop_start *start, const bool noloop)
 {
 	struct syncsnoop_start *kept;
 	__u32 tid;
 
-	if (old) {
+	if (noloop) {
 		tid = bpf_get_current_pid_tgid();
-		bpf_map_update_elem(&starts_old, &tid, start, BPF_ANY);
+		bpf_map_update_elem(&starts_noloop, &tid, start, BPF_ANY);
 		return;
 	}
 	kept = bpf_task_storage_get(&starts, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -75,22 +76,22 @@ static __always_inline void keep_start(const struct syncsnoop_start *start, cons
 		*kept = *start;
 }
 
-static __always_inline void take_start(struct syncsnoop_start *start, const bool old)
+static __always_inline void take_start(struct syncsnoop_start *start, const bool noloop)
 {
 	struct syncsnoop_start *kept;
 	__u32 tid;
 
-	if (old) {
+	if (noloop) {
 		tid = bpf_get_current_pid_tgid();
-		kept = bpf_map_lookup_elem(&starts_old, &tid);
+		kept = bpf_map_lookup_elem(&starts_noloop, &tid);
 	} else {
 		kept = bpf_task_storage_get(&starts, bpf_get_current_task_btf(), NULL, 0);
 	}
 	if (!kept)
 		return;
 	*start = *kept;
-	if (old)
-		bpf_map_delete_elem(&starts_old, &tid);
+	if (noloop)
+		bpf_map_delete_elem(&starts_noloop, &tid);
 	else
 		kept->time_ns = 0;
 }
@@ -107,13 +108,13 @@ static __always_inline const struct path *described_path(struct syscall *call)
 	return NULL;
 }
 
-static __always_inline int entered(struct syscall *call, const bool old)
+static __always_inline int entered(struct syscall *call, const bool noloop)
 {
 	struct syncsnoop_start start;
 
 	start.path = described_path(call);
 	start.time_ns = bpf_ktime_get_boot_ns();
-	keep_start(&start, old);
+	keep_start(&start, noloop);
 	return 0;
 }
 
@@ -168,15 +169,16 @@ static __always_inline void fill_call(struct syncsnoop_event *event, struct sysc
 	}
 }
 
-static __always_inline int returned(struct syscall *call, long ret, const bool old)
+static __always_inline int returned(struct syscall *call, long ret, const bool noloop)
 {
 	struct syncsnoop_start start = {};
 	struct syncsnoop_event *event;
+	struct event_place place;
 	const struct path *path;
 	__u64 used, now;
 
 	now = bpf_ktime_get_boot_ns();
-	take_start(&start, old);
+	take_start(&start, noloop);
 	if (start.time_ns && now - start.time_ns < min_latency_ns)
 		return 0;
 	if (!filter_allows((void *)bpf_get_current_task()))
@@ -186,9 +188,9 @@ static __always_inline int returned(struct syscall *call, long ret, const bool o
 	if (start.time_ns && start.path != path)
 		path = NULL;
 	/* bpf_find_vma() came with bpf_loop(), 5.17 (7c7e3d31e785). */
-	if (!old && call->action % SYNCSNOOP_KINDS == SYNCSNOOP_MEMORY)
+	if (!noloop && call->action % SYNCSNOOP_KINDS == SYNCSNOOP_MEMORY)
 		path = mapped_path(syscall_argument(call, 0));
-	event = event_begin_alone();
+	event = event_begin(&place);
 	if (!event)
 		return 0;
 	event->time_ns = now;
@@ -196,11 +198,11 @@ static __always_inline int returned(struct syscall *call, long ret, const bool o
 	event->ret = ret;
 	fill_current(&event->pid, &event->tid, NULL, event->comm);
 	fill_call(event, call);
-	used = path_names(event->data, path, &event->names_end, old);
+	used = path_names(event->data, path, &event->names_end, noloop);
 	event->names_len = used;
-	event_send_alone(event, sizeof(*event) + used);
+	event_send(&place, event, sizeof(*event) + used);
 	return 0;
 }
 
-SYSCALL_ENTER_OR_OLD(syncsnoop_enter, entered)
-SYSCALL_EXIT_OR_OLD(syncsnoop_exit, returned)
+SYSCALL_ENTER_LOOP(syncsnoop_enter, entered)
+SYSCALL_EXIT_LOOP(syncsnoop_exit, returned)

@@ -5,11 +5,11 @@
  * A count is a place in an array that belongs to the CPU: no hash and no atomic instruction. The kernel does not start
  * a program of sys_exit on a CPU where it is running already.
  */
-#include "core.bpf.h"
-#include "filter.bpf.h"
-#include "lost.bpf.h"
-#include "syscall.bpf.h"
-#include "task.bpf.h"
+#include "base/core.bpf.h"
+#include "task/filter.bpf.h"
+#include "base/lost.bpf.h"
+#include "call/syscall.bpf.h"
+#include "task/task.bpf.h"
 
 #define MAX_PROCESSES 16384
 #define MAX_THREADS 65536
@@ -239,13 +239,13 @@ int BPF_PROG(syscount_enter)
  * are skipped, thousands at a time. These run with preemption turned off, and cost a third more.
  */
 SEC("tracepoint/raw_syscalls/sys_exit")
-int syscount_exit_np(struct trace_event_raw_sys_exit *ctx)
+int syscount_exit_classic(struct trace_event_raw_sys_exit *ctx)
 {
 	return returns(ctx->id, ctx->ret);
 }
 
 SEC("tracepoint/raw_syscalls/sys_enter")
-int syscount_enter_np(struct trace_event_raw_sys_enter *ctx)
+int syscount_enter_classic(struct trace_event_raw_sys_enter *ctx)
 {
 	return enters();
 }

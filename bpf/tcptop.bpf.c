@@ -8,10 +8,10 @@
  *
  * All of them write the same record. A record says when it was true, and user space puts them in order.
  */
-#include "core.bpf.h"
-#include "events.bpf.h"
-#include "filter.bpf.h"
-#include "sock.bpf.h"
+#include "base/core.bpf.h"
+#include "event/events.bpf.h"
+#include "task/filter.bpf.h"
+#include "net/sock.bpf.h"
 
 enum tcptop_kind {
 	TCPTOP_CONNECT, /* a connection begins from this side */

@@ -6,7 +6,7 @@
  * An update of what is there already, in the hash table where that is cheapest: with one for all CPUs it takes 50 to 90
  * instructions more.
  */
-#include "core.bpf.h"
+#include "base/core.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
@@ -37,7 +37,7 @@ static __always_inline int update(void)
 
 EMPTY_AND_UPDATE(switch, "tp_btf/sched_switch")
 EMPTY_AND_UPDATE(exit, "tp_btf/sys_exit")
-EMPTY_AND_UPDATE(exit_np, "tracepoint/raw_syscalls/sys_exit")
+EMPTY_AND_UPDATE(exit_classic, "tracepoint/raw_syscalls/sys_exit")
 
 /* The kernel's own way to know stacks by number, which costs less than any other. */
 SEC("tp_btf/sched_switch")

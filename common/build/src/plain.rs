@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use anyhow::{Result, ensure};
 
-/// What `EXPORT(type)` of bpf/include/core.bpf.h names its globals.
+/// What `EXPORT(type)` of bpf/include/base/core.bpf.h names its globals.
 const EXPORT: &str = "export_";
 
 /// An implementation for each exported struct.

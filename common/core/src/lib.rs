@@ -5,63 +5,30 @@
 //! a verb: [`stream()`] for events, [`every()`] for summaries. [`Table`] and [`Histogram`] turn what comes out into
 //! text or JSON from one description.
 
-pub mod address;
-mod btf;
 pub mod cli;
-pub mod clock;
-pub mod column;
-pub mod command;
-pub mod complain;
-pub mod errno;
-pub mod escape;
-pub mod filter;
-pub mod flags;
-pub mod histogram;
-pub mod interval;
-pub mod iterate;
-pub mod json;
 pub mod kernel;
-pub mod kill;
-pub mod libbpf_log;
-pub mod loader;
-pub mod lost;
-pub mod manual;
-pub mod memory;
-pub mod netns;
+pub mod names;
 pub mod object;
-pub mod options;
 pub mod output;
-mod pages;
-pub mod path;
-pub mod queue;
-pub mod ring;
-pub mod setup;
-pub mod signal_name;
-pub mod signals;
-pub mod stream;
-pub mod syscalls;
-pub mod table;
-mod targets;
-pub mod tracefs;
-mod twins;
-pub mod users;
+pub mod process;
+pub mod read;
 
 pub use anyhow::{Context, Error, Result, bail};
-pub use column::{Column, Value};
-pub use complain::complain;
-pub use filter::Filter;
-pub use histogram::Histogram;
-pub use interval::every;
+pub use cli::{Common, Manual};
 pub use libbpf_rs;
-pub use loader::{attach, load};
-pub use options::{Buffer, Common};
-pub use output::Output;
+pub use names::{address, errno, flags, netns, path, signal_name, syscalls, users};
+pub use object::{Buffer, Filter, Setup, attach, filter, kill, load};
+pub use output::column::{self, Column, Value};
+pub use output::histogram::{self, Histogram};
+pub use output::table::{self, Table};
+pub use output::{Output, clock, escape, json};
 pub use plain;
-pub use queue::Queue;
-pub use setup::Setup;
-pub use signal_name::signal_name;
-pub use stream::stream;
-pub use table::Table;
+pub use process::{complain, signals};
+pub use read::interval::{self, every};
+pub use read::iterate;
+pub use read::lost::{self, Lost};
+pub use read::queue::Queue;
+pub use read::stream::{self, stream};
 
 /// Declares `mod bpf`, the skeleton that the build script made of the tool's BPF program.
 #[macro_export]

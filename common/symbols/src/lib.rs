@@ -1,6 +1,6 @@
 //! Kernel and user stacks by name, for tools that print stacks.
 //!
-//! The kernel side (bpf/include/stack.bpf.h) stores each stack once and counts by its id. A tool reads the stacks of its
+//! The kernel side (bpf/include/event/stack.bpf.h) stores each stack once and counts by its id. A tool reads the stacks of its
 //! rows from the map ([`StackMap`]), says which it is going to print, has all their addresses named at once
 //! ([`Symbols`]), and prints ([`print`]):
 //!
@@ -23,7 +23,7 @@
 //! # }
 //! ```
 //!
-//! Where each event of a stream brings its own stacks along (bpf/include/event_stack.bpf.h), a [`Batch`] has them named.
+//! Where each event of a stream brings its own stacks along (bpf/include/event/event_stack.bpf.h), a [`Batch`] has them named.
 //!
 //! # Limits
 //!

@@ -5,8 +5,8 @@ use std::fs;
 use anyhow::Result;
 use clap::value_parser;
 use corescope::cli::Usage;
-use corescope::libbpf_rs::OpenObject;
-use corescope::object;
+
+use corescope::Setup;
 
 /// The kernel's own limit, and its default.
 const LIMIT: &str = "/proc/sys/kernel/perf_event_max_stack";
@@ -54,30 +54,27 @@ impl Frames {
         Ok(depth)
     }
 
-    /// Makes room for the stacks that are asked for behind events of `event` bytes (bpf/include/event_stack.bpf.h), and
-    /// gives how many bytes an event has at most.
+    /// Makes room for the stacks that are asked for behind events (bpf/include/event/event_stack.bpf.h).
     ///
     /// # Errors
     /// The kernel does not keep that many frames, or the object's events have no stacks.
-    pub fn apply(&self, open: &mut OpenObject, event: usize, kernel: bool, user: bool) -> Result<u64> {
+    pub fn apply(&self, setup: &mut Setup<'_>, kernel: bool, user: bool) -> Result<()> {
         let bytes = self.depth()? * 8;
         let (kernel, user) = (bytes * u32::from(kernel), bytes * u32::from(user));
-        object::set(open, "kernel_stack_bytes", kernel)?;
-        object::set(open, "user_stack_bytes", user)?;
-        let room = usize::try_from(kernel + user)?;
-        object::set_room(open, event, room)?;
-        Ok(u64::try_from(event + room)?)
+        setup.set("kernel_stack_bytes", kernel)?;
+        setup.set("user_stack_bytes", user)?;
+        setup.set_room(u64::from(kernel + user))
     }
 }
 
 impl Storage {
-    /// Sizes the maps of bpf/include/stack.bpf.h.
+    /// Sizes the maps of bpf/include/event/stack.bpf.h.
     ///
     /// # Errors
     /// The kernel does not keep that many frames, or the object has no such maps.
-    pub fn apply(&self, open: &mut OpenObject) -> Result<()> {
+    pub fn apply(&self, setup: &mut Setup<'_>) -> Result<()> {
         let depth = self.frames.depth()?;
-        for mut map in open.maps_mut() {
+        for mut map in setup.maps_mut() {
             let name = map.name().to_str();
             let (stacks, scratch) = (name == Some("stacks"), name == Some("stack_scratch"));
             if stacks {
@@ -88,7 +85,7 @@ impl Storage {
                 map.set_value_size(8 + depth * 8)?;
             }
         }
-        object::set(open, "stack_depth", depth)
+        setup.set("stack_depth", depth)
     }
 }
 

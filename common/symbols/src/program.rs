@@ -3,9 +3,11 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 
+use corescope::escape;
+use corescope::kernel::log;
 use corescope::libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use corescope::libbpf_rs::{MapCore, MapFlags, ProgramInput, Result};
-use corescope::{escape, libbpf_log, memory};
+use corescope::process::memory;
 
 use crate::bpf::{SymbolsSkel, SymbolsSkelBuilder};
 use crate::kallsyms::Function;
@@ -20,7 +22,7 @@ impl Program {
         let object = Box::leak(Box::new(MaybeUninit::uninit()));
         let skel = SymbolsSkelBuilder::default().open(object).and_then(OpenSkel::load);
         // There is another way, so nobody needs to know why.
-        let _ = libbpf_log::take_warnings();
+        let _ = log::take_warnings();
         // What loading needs is not needed by what follows.
         memory::give_back();
         skel.ok().map(Self)

@@ -2,7 +2,7 @@
 
 use corescope::libbpf_rs::{MapCore, MapFlags};
 
-/// `enum stack_special` of bpf/include/stack.bpf.h.
+/// `enum stack_special` of bpf/include/event/stack.bpf.h.
 const NONE: u64 = 0;
 const LOST: u64 = 1;
 
@@ -65,7 +65,7 @@ fn addresses(bytes: &[u8]) -> Vec<u64> {
 }
 
 /// The kernel's and the user's stack of an event, from what follows the sizes of `struct event_stacks`
-/// (bpf/include/event_stack.bpf.h).
+/// (bpf/include/event/event_stack.bpf.h).
 #[must_use]
 pub fn event_stacks(kernel_bytes: u32, user_bytes: u32, rest: &[u8]) -> (Stack, Stack) {
     let split = rest.len().min(kernel_bytes as usize);

@@ -8,7 +8,7 @@ use blazesym::Pid;
 use blazesym::symbolize::cache::{Cache, Process as CacheProcess};
 use blazesym::symbolize::source::{Process, Source};
 use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
-use corescope::memory;
+use corescope::process::memory;
 
 use crate::frame::Frame;
 use crate::kernel::Kernel;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Processes as they end. */
-#include "core.bpf.h"
-#include "events.bpf.h"
-#include "filter.bpf.h"
+#include "base/core.bpf.h"
+#include "event/events.bpf.h"
+#include "task/filter.bpf.h"
 
 /* Becomes the Rust type bpf::types::@NAME@_event. */
 struct @NAME@_event {

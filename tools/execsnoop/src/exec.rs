@@ -6,8 +6,8 @@ use corescope::{Column, Value, escape};
 use crate::bpf::types::{execsnoop_call as Call, execsnoop_event as Event};
 
 /// The system calls whose failures are seen, and how the kernel side reads their arguments.
-pub(crate) const CALLS: &[(&str, u8)] =
-    &[("execve", Call::EXECSNOOP_EXECVE.0.to_le_bytes()[0]), ("execveat", Call::EXECSNOOP_EXECVEAT.0.to_le_bytes()[0])];
+pub(crate) const CALLS: &[(&str, u32)] =
+    &[("execve", Call::EXECSNOOP_EXECVE.0), ("execveat", Call::EXECSNOOP_EXECVEAT.0)];
 
 /// `execsnoop_flags` of bpf/execsnoop.bpf.c.
 const CUT: u32 = 1;

@@ -33,7 +33,7 @@ pub(crate) struct Call {
 }
 
 /// The system calls, each with its number in `enum mountsnoop_call` of bpf/mountsnoop.bpf.c.
-pub(crate) const SYSCALLS: &[(&str, u8)] = &[
+pub(crate) const SYSCALLS: &[(&str, u32)] = &[
     ("mount", 1),
     ("umount2", 2),
     ("umount", 3),

@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn each_system_call_has_its_description() {
-        let numbers: Vec<usize> = SYSCALLS.iter().map(|(_, number)| usize::from(*number)).collect();
+        let numbers: Vec<usize> = SYSCALLS.iter().map(|(_, number)| *number as usize).collect();
         assert_eq!(numbers, (1..=CALLS.len()).collect::<Vec<_>>());
         for ((syscall, _), call) in SYSCALLS.iter().zip(CALLS) {
             assert!(syscall.starts_with(call.name) && call.arguments.len() <= 5, "{syscall}");

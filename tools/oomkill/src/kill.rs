@@ -7,8 +7,6 @@ use corescope::{Column, Value, kernel};
 
 use crate::bpf::types::oomkill_event as Event;
 
-/// The largest record that bpf/oomkill.bpf.c makes: `CGROUP_NAMES_ROOM` behind the event.
-pub(crate) const MOST_BYTES: u64 = size_of::<Event>() as u64 + 4096 + 256;
 /// Of the kernel's counts of pages, which is which.
 const FILE: usize = 0;
 const ANONYMOUS: usize = 1;

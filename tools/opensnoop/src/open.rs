@@ -7,12 +7,12 @@ use corescope::{Column, Value, escape, path};
 use crate::bpf::types::{opensnoop_call as Call, opensnoop_event as Event};
 
 /// Every system call that opens a file by a name or handle, and how the kernel side reads its arguments.
-pub(crate) const CALLS: &[(&str, u8)] = &[
-    ("open", Call::OPENSNOOP_OPEN.0.to_le_bytes()[0]),
-    ("creat", Call::OPENSNOOP_CREAT.0.to_le_bytes()[0]),
-    ("openat", Call::OPENSNOOP_OPENAT.0.to_le_bytes()[0]),
-    ("openat2", Call::OPENSNOOP_OPENAT2.0.to_le_bytes()[0]),
-    ("open_by_handle_at", Call::OPENSNOOP_BY_HANDLE.0.to_le_bytes()[0]),
+pub(crate) const CALLS: &[(&str, u32)] = &[
+    ("open", Call::OPENSNOOP_OPEN.0),
+    ("creat", Call::OPENSNOOP_CREAT.0),
+    ("openat", Call::OPENSNOOP_OPENAT.0),
+    ("openat2", Call::OPENSNOOP_OPENAT2.0),
+    ("open_by_handle_at", Call::OPENSNOOP_BY_HANDLE.0),
 ];
 
 /// `O_ACCMODE` of open(2), and the three modes.
@@ -110,7 +110,7 @@ impl Open {
     }
 
     fn call(&self) -> Value<'static> {
-        match CALLS.iter().find(|(_, call)| u16::from(*call) == self.event.call) {
+        match CALLS.iter().find(|(_, call)| *call == u32::from(self.event.call)) {
             Some((name, _)) if self.event.compat != 0 => format!("{name} (32-bit)").into(),
             Some((name, _)) => (*name).into(),
             None => Value::Missing,

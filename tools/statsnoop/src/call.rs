@@ -4,17 +4,17 @@ use corescope::flags::{self, Flag};
 use corescope::stream::event;
 use corescope::{Column, Value, escape, path};
 
-use crate::bpf::types::statsnoop_event as Event;
+use crate::bpf::types::{statsnoop_event as Event, statsnoop_kind as Kind};
 
-/// `statsnoop_kind` of bpf/statsnoop.bpf.c: where the arguments are.
-const PATH: u8 = 1;
-const FD: u8 = 2;
-const AT: u8 = 3;
-const STATX: u8 = 4;
-const KINDS: u8 = 8;
+/// Where the arguments are.
+const PATH: u32 = Kind::STATSNOOP_PATH.0;
+const FD: u32 = Kind::STATSNOOP_FD.0;
+const AT: u32 = Kind::STATSNOOP_AT.0;
+const STATX: u32 = Kind::STATSNOOP_STATX.0;
+const KINDS: u32 = Kind::STATSNOOP_KINDS.0;
 
 /// All calls that are traced. Most have more than one for 32-bit callers.
-const CALLS: [(&str, u8); 16] = [
+const CALLS: [(&str, u32); 16] = [
     ("stat", PATH),
     ("lstat", PATH),
     ("fstat", FD),
@@ -42,7 +42,7 @@ const AT_FLAGS: &[Flag] = &[
 ];
 
 /// Each call's number for the kernel side: where its arguments are, and its place in the list.
-pub(crate) fn actions() -> Vec<(&'static str, u8)> {
+pub(crate) fn actions() -> Vec<(&'static str, u32)> {
     CALLS.iter().zip(0..).map(|((name, kind), index)| (*name, index * KINDS + kind)).collect()
 }
 
@@ -93,11 +93,11 @@ impl Call {
         Self { event: *event, path: given.to_vec(), full_path }
     }
 
-    fn syscall(&self) -> (&'static str, u8) {
-        CALLS.get((self.event.action / u32::from(KINDS)) as usize).copied().unwrap_or(("?", 0))
+    fn syscall(&self) -> (&'static str, u32) {
+        CALLS.get((self.event.action / KINDS) as usize).copied().unwrap_or(("?", 0))
     }
 
-    fn fd(&self, kinds: &[u8]) -> Value<'_> {
+    fn fd(&self, kinds: &[u32]) -> Value<'_> {
         if kinds.contains(&self.syscall().1) { self.event.fd.into() } else { Value::Missing }
     }
 

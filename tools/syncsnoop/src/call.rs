@@ -4,18 +4,18 @@ use corescope::flags::{self, Flag};
 use corescope::stream::event;
 use corescope::{Column, Value, path};
 
-use crate::bpf::types::syncsnoop_event as Event;
+use crate::bpf::types::{syncsnoop_event as Event, syncsnoop_kind as Kind};
 
-/// `syncsnoop_kind` of bpf/syncsnoop.bpf.c: where the arguments are.
-const ALL: u8 = 1;
-const FD: u8 = 2;
-const MEMORY: u8 = 3;
-const RANGE: u8 = 4;
-const RANGE2: u8 = 5;
-const KINDS: u8 = 8;
+/// Where the arguments are.
+const ALL: u32 = Kind::SYNCSNOOP_ALL.0;
+const FD: u32 = Kind::SYNCSNOOP_FD.0;
+const MEMORY: u32 = Kind::SYNCSNOOP_MEMORY.0;
+const RANGE: u32 = Kind::SYNCSNOOP_RANGE.0;
+const RANGE2: u32 = Kind::SYNCSNOOP_RANGE2.0;
+const KINDS: u32 = Kind::SYNCSNOOP_KINDS.0;
 
 /// All calls that are traced.
-const CALLS: [(&str, u8); 7] = [
+const CALLS: [(&str, u32); 7] = [
     ("sync", ALL),
     ("fsync", FD),
     ("fdatasync", FD),
@@ -30,7 +30,7 @@ const RANGE_FLAGS: &[Flag] =
     &[(1, "SYNC_FILE_RANGE_WAIT_BEFORE"), (2, "SYNC_FILE_RANGE_WRITE"), (4, "SYNC_FILE_RANGE_WAIT_AFTER")];
 
 /// Each call's number for the kernel side: where its arguments are, and its place in the list.
-pub(crate) fn actions() -> Vec<(&'static str, u8)> {
+pub(crate) fn actions() -> Vec<(&'static str, u32)> {
     CALLS.iter().zip(0..).map(|((name, kind), index)| (*name, index * KINDS + kind)).collect()
 }
 
@@ -74,8 +74,8 @@ impl Call {
         Self { event: *event, file: path::join(names, event.names_end, b"") }
     }
 
-    fn call(&self) -> (&'static str, u8) {
-        CALLS.get((self.event.action / u32::from(KINDS)) as usize).copied().unwrap_or(("?", 0))
+    fn call(&self) -> (&'static str, u32) {
+        CALLS.get((self.event.action / KINDS) as usize).copied().unwrap_or(("?", 0))
     }
 
     fn latency_ns(&self) -> u64 {
@@ -88,7 +88,7 @@ impl Call {
     }
 
     /// What only some kinds of calls have.
-    fn of<'a>(&self, kinds: &[u8], value: Value<'a>) -> Value<'a> {
+    fn of<'a>(&self, kinds: &[u32], value: Value<'a>) -> Value<'a> {
         if kinds.contains(&self.call().1) { value } else { Value::Missing }
     }
 
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn times_are_exact_after_months() {
         let start_ns = 12_345_678_000_000_001;
-        let event = Event { start_ns, time_ns: start_ns + 1_234_567, action: u32::from(KINDS) + 2, ..Event::default() };
+        let event = Event { start_ns, time_ns: start_ns + 1_234_567, action: KINDS + 2, ..Event::default() };
         assert_eq!(print(event), "12345678.000000001                  fsync           0           1.235   0 -\n");
     }
 

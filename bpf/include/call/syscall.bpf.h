@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * System calls, seen where they return: the arguments are still in the saved registers, so a program on the way in, and
+ * a map between, are not needed.
+ *
+ *	static __always_inline int returned(struct syscall *call, long ret)
+ *	{
+ *		switch (call->action) {
+ *		case OPENSNOOP_OPENAT:
+ *			path = (void *)syscall_argument(call, 1);
+ *	...
+ *	SYSCALL_EXIT(opensnoop_exit, returned)
+ *
+ * One program sees all system calls, those of 32-bit callers as well, which the tracepoints of single system calls do
+ * not. What it is called for in vain costs the look at one byte.
+ */
+#ifndef CORESCOPE_SYSCALL_H
+#define CORESCOPE_SYSCALL_H
+
+#include "task/task.bpf.h"
+
+#define SYSCALLS 512 /* more than any architecture has */
+
+/*
+ * What the tool does with each system call, by number: 0 for those that it does not look at. Set by the tool from names,
+ * see common/core/src/object/syscalls.rs.
+ */
+const volatile __u8 syscall_native[SYSCALLS];
+const volatile __u8 syscall_compat[SYSCALLS]; /* of 32-bit callers on a 64-bit kernel */
+
+struct syscall {
+	struct pt_regs *registers; /* with which the caller entered the kernel */
+	__u32 action;
+	bool compat;
+};
+
+/* From 5.11 on (3ca1032ab7ab) the current task comes with its type, and its fields are read without a helper. */
+static __always_inline bool syscall_is_compat(void)
+{
+	struct thread_info *thread;
+
+#if defined(__TARGET_ARCH_x86)
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+		return bpf_get_current_task_btf()->thread_info.status & 2; /* TS_COMPAT */
+	thread = &((struct task_struct *)bpf_get_current_task())->thread_info;
+	return BPF_CORE_READ(thread, status) & 2;
+#elif defined(__TARGET_ARCH_arm64)
+	thread = &((struct task_struct *)bpf_get_current_task())->thread_info;
+	return BPF_CORE_READ(thread, flags) & (1 << 22); /* TIF_32BIT */
+#endif
+}
+
+static __always_inline __u64 syscall_number(struct pt_regs *registers)
+{
+#if defined(__TARGET_ARCH_x86)
+	return registers->orig_ax;
+#elif defined(__TARGET_ARCH_arm64)
+	return (__u32)registers->syscallno;
+#endif
+}
+
+/* Whether the tool looks at calls of this number; its registers are up to the caller. */
+static __always_inline bool syscall_wanted(struct syscall *call, __u64 number)
+{
+	__u32 native, compat;
+
+	/* -1 for a call that a signal or a tracer took away. */
+	if (number >= SYSCALLS)
+		return false;
+	native = syscall_native[number];
+	compat = syscall_compat[number];
+	if (!native && !compat)
+		return false;
+	call->compat = syscall_is_compat();
+	call->action = call->compat ? compat : native;
+	return call->action;
+}
+
+/* Argument `index`, from 0; of a 32-bit caller's 64-bit arguments each half is one. */
+static __always_inline __u64 syscall_argument(struct syscall *call, const __u32 index)
+{
+	struct pt_regs *registers = call->registers;
+
+#if defined(__TARGET_ARCH_x86)
+	if (call->compat) {
+		switch (index) {
+		case 0: return (__u32)registers->bx;
+		case 1: return (__u32)registers->cx;
+		case 2: return (__u32)registers->dx;
+		case 3: return (__u32)registers->si;
+		case 4: return (__u32)registers->di;
+		default: return (__u32)registers->bp;
+		}
+	}
+	switch (index) {
+	case 0: return registers->di;
+	case 1: return registers->si;
+	case 2: return registers->dx;
+	case 3: return registers->r10;
+	case 4: return registers->r8;
+	default: return registers->r9;
+	}
+#elif defined(__TARGET_ARCH_arm64)
+	__u64 value = index ? registers->regs[index] : registers->orig_x0;
+
+	return call->compat ? (__u32)value : value;
+#endif
+}
+
+/*
+ * The registers that the current task entered the kernel with. bpf_task_pt_regs() came with 5.15 (dd6e10fbd9fb); before,
+ * they are found as that helper finds them, at the end of the kernel stack.
+ */
+static __always_inline struct pt_regs *syscall_registers(void)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, stack) + THREAD_SIZE - bpf_core_type_size(struct pt_regs);
+}
+
+/* The number of the system call in registers that are no argument of the program: those of syscall_registers(). */
+static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(registers, orig_ax);
+#elif defined(__TARGET_ARCH_arm64)
+	return (__u32)BPF_CORE_READ(registers, syscallno);
+#endif
+}
+
+/*
+ * The programs of a tool where system calls return or begin: `handle` gets the call and, where it returns, its result.
+ *
+ * Not yet in 6.18 but in 7.2 programs at tracepoints are preempted, and while one waits for its CPU again all calls of
+ * others there are skipped, thousands at a time. There the second one of each is loaded (common/core/src/object/variants.rs):
+ * classic tracepoints turn preemption off, and cost a third more.
+ */
+#define SYSCALL_EXIT_BTF(name, handle, ...)                                                                            \
+	SEC("tp_btf/sys_exit")                                                                                         \
+	int BPF_PROG(name, struct pt_regs *registers, long ret)                                                        \
+	{                                                                                                              \
+		struct syscall call = { .registers = registers };                                                      \
+                                                                                                                       \
+		return syscall_wanted(&call, syscall_number(registers)) ? handle(&call, ret, ##__VA_ARGS__) : 0;       \
+	}
+#define SYSCALL_EXIT(name, handle, ...)                                                                                \
+	SYSCALL_EXIT_BTF(name, handle, ##__VA_ARGS__)                                                                  \
+	SEC("tracepoint/raw_syscalls/sys_exit")                                                                        \
+	int name##_classic(struct trace_event_raw_sys_exit *ctx)                                                            \
+	{                                                                                                              \
+		struct syscall call = {};                                                                              \
+                                                                                                                       \
+		if (!syscall_wanted(&call, ctx->id))                                                                   \
+			return 0;                                                                                      \
+		call.registers = syscall_registers();                                                                  \
+		return handle(&call, ctx->ret, ##__VA_ARGS__);                                                         \
+	}
+/*
+ * The same where there is a third one, for kernels before 5.17: `handle` has a last argument `const bool noloop`, and where
+ * it is true does without bpf_loop() and what else came with that kernel. Those before 5.13 do not even take a program
+ * with a call like that where it is never made. Of maps, `name_noloop` is for those programs and made there only, `name` for
+ * the others.
+ */
+#define SYSCALL_EXIT_LOOP(name, handle)                                                                              \
+	SYSCALL_EXIT(name, handle, false)                                                                              \
+	SYSCALL_EXIT_BTF(name##_noloop, handle, true)
+#define SYSCALL_ENTER_BTF(name, handle, ...)                                                                           \
+	SEC("tp_btf/sys_enter")                                                                                        \
+	int BPF_PROG(name, struct pt_regs *registers)                                                                  \
+	{                                                                                                              \
+		struct syscall call = { .registers = registers };                                                      \
+                                                                                                                       \
+		return syscall_wanted(&call, syscall_number(registers)) ? handle(&call, ##__VA_ARGS__) : 0;            \
+	}
+#define SYSCALL_ENTER(name, handle, ...)                                                                               \
+	SYSCALL_ENTER_BTF(name, handle, ##__VA_ARGS__)                                                                 \
+	SEC("tracepoint/raw_syscalls/sys_enter")                                                                       \
+	int name##_classic(struct trace_event_raw_sys_enter *ctx)                                                           \
+	{                                                                                                              \
+		struct syscall call = {};                                                                              \
+                                                                                                                       \
+		if (!syscall_wanted(&call, ctx->id))                                                                   \
+			return 0;                                                                                      \
+		call.registers = syscall_registers();                                                                  \
+		return handle(&call, ##__VA_ARGS__);                                                                   \
+	}
+#define SYSCALL_ENTER_LOOP(name, handle)                                                                             \
+	SYSCALL_ENTER(name, handle, false)                                                                             \
+	SYSCALL_ENTER_BTF(name##_noloop, handle, true)
+
+#endif

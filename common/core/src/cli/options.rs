@@ -1,0 +1,24 @@
+//! Options that mean the same in every tool. They are long only: the short ones are BCC's.
+
+use std::path::PathBuf;
+
+/// Options of every tool.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// Print JSON, one object per line
+    #[arg(long)]
+    pub json: bool,
+
+    /// Trace only tasks in this cgroup v2 directory and below
+    #[arg(long, value_name = "PATH")]
+    pub cgroup: Option<PathBuf>,
+
+    /// Read the kernel's types from this file where it does not offer them itself
+    #[arg(long, value_name = "FILE")]
+    pub btf: Option<PathBuf>,
+
+    /// Say on standard error what is loaded and when it is attached
+    #[arg(long)]
+    pub verbose: bool,
+}

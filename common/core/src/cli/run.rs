@@ -1,0 +1,72 @@
+//! `main` for every tool: arguments, errors, exit codes.
+//!
+//! A tool ends with 0 in the normal case, Ctrl-C and a closed pipe included, with 1 when it could not do its work, and
+//! with 2 when it was called wrongly, which is found out before anything is loaded.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Command, CommandFactory, FromArgMatches};
+
+use super::manual::Manual;
+use crate::output::Closed;
+use crate::process::{complain, signals};
+
+/// Wrong usage that only the tool itself can see, as two options that exclude each other.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Parses the arguments and runs the tool.
+pub fn main<Args: CommandFactory + FromArgMatches>(manual: &Manual, run: fn(Args) -> Result<()>) -> ExitCode {
+    let command = command::<Args>(manual);
+    if let Some(code) = manual.generate(&command) {
+        return code;
+    }
+    if let Err(error) = signals::install() {
+        complain(&format!("cannot handle signals: {error}"));
+        return ExitCode::FAILURE;
+    }
+    let parsed = command.try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
+    let result = match parsed {
+        Ok(args) => run(args),
+        Err(message) => return show(&message),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Closed>() => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}
+
+/// The command line of a tool, with its manual behind `--help`.
+fn command<Args: CommandFactory>(manual: &Manual) -> Command {
+    // Of an option that is given twice the last counts, as in BCC: aliases and scripts have defaults.
+    let command = Args::command().args_override_self(true).after_long_help(manual.help());
+    // `-v` is the short form of --verbose wherever BCC has no other use for the letter.
+    let taken = command.get_arguments().any(|argument| argument.get_short() == Some('v'));
+    if taken { command } else { command.mut_arg("verbose", |argument| argument.short('v')) }
+}
+
+/// Prints clap's message: help and version to standard output, all else to standard error.
+fn show(message: &clap::Error) -> ExitCode {
+    let wrong = message.use_stderr();
+    match message.print() {
+        Err(error) if !wrong && error.kind() != std::io::ErrorKind::BrokenPipe => {
+            complain(&format!("cannot write to standard output: {error}"));
+            ExitCode::FAILURE
+        }
+        _ if wrong => ExitCode::from(2),
+        _ => ExitCode::SUCCESS,
+    }
+}

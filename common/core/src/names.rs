@@ -1,0 +1,12 @@
+//! Numbers of the kernel and their names.
+
+pub mod address;
+pub mod errno;
+pub mod flags;
+pub mod netns;
+pub mod path;
+mod signal;
+pub mod syscalls;
+pub mod users;
+
+pub use signal::signal_name;

@@ -1,0 +1,108 @@
+//! A BPF object between opening and loading.
+
+use std::cell::OnceCell;
+use std::ops::{Deref, DerefMut};
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use libbpf_rs::{AsRawLibbpf, MapCore, MapFlags, MapHandle, Object, OpenObject, libbpf_sys};
+
+use crate::kernel::Types;
+use crate::kernel::btf::{Btf, Names};
+use crate::kernel::section::Section;
+
+/// The object that is being set up, and what is to be done once it is loaded.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    object: &'a mut OpenObject,
+    btf: Option<&'a Path>,
+    types: OnceCell<(Types, Names)>,
+    inner: Vec<(&'static str, MapHandle)>,
+}
+
+impl<'a> Setup<'a> {
+    pub(crate) fn of(object: &'a mut OpenObject, btf: Option<&'a Path>) -> Self {
+        Self { object, btf, types: OnceCell::new(), inner: Vec::new() }
+    }
+
+    /// The kernel's types, which are read at the first call.
+    ///
+    /// # Errors
+    /// There are none to read.
+    pub fn types(&self) -> Result<&Types> {
+        self.types_and_names().map(|(types, _)| types)
+    }
+
+    /// With the names of those that the object's own types mention.
+    fn types_and_names(&self) -> Result<&(Types, Names)> {
+        if let Some(both) = self.types.get() {
+            return Ok(both);
+        }
+        let mentioned = self.mentioned()?;
+        let mut names = mentioned.clone();
+        for name in self.progs().filter_map(|program| Section::of(program.section().to_str()?).type_name()) {
+            names.add(name);
+        }
+        let types = Types::read_for(self.btf, names)?;
+        Ok(self.types.get_or_init(|| (types, mentioned)))
+    }
+
+    /// The kernel's types that those of the object mention, as BTF.
+    pub(crate) fn mentioned_types(&self) -> Result<Vec<u8>> {
+        let (types, mentioned) = self.types_and_names()?;
+        Ok(types.subset(mentioned))
+    }
+
+    fn mentioned(&self) -> Result<Names> {
+        // SAFETY: the object lives as long as `self`, and its BTF as long as the object.
+        let own = unsafe {
+            let btf = libbpf_sys::bpf_object__btf(self.object.as_libbpf_object().as_ptr());
+            let mut size = 0;
+            let bytes = libbpf_sys::btf__raw_data(btf, &raw mut size);
+            ensure!(!bytes.is_null(), "the BPF object has no types");
+            std::slice::from_raw_parts(bytes.cast(), size as usize)
+        };
+        Ok(Btf::of(own).context("the BPF object's types")?.mentioned())
+    }
+
+    /// Makes `map` the only inner map of the object's array of maps called `array`, once that exists.
+    ///
+    /// libbpf's own way to use a map that exists already gives the object's map that map's name, which the skeleton
+    /// does not expect.
+    pub fn insert_when_loaded(&mut self, array: &'static str, map: MapHandle) {
+        self.inner.push((array, map));
+    }
+
+    /// What is left to do when the object is loaded.
+    pub(crate) fn into_inner_maps(self) -> Vec<(&'static str, MapHandle)> {
+        self.inner
+    }
+}
+
+/// Fills the arrays of maps of a loaded object.
+///
+/// # Errors
+/// The kernel refuses the inner map.
+pub(crate) fn insert_inner_maps(object: &Object, inner: &[(&'static str, MapHandle)]) -> Result<()> {
+    for (array, map) in inner {
+        let found = object.maps().find(|candidate| candidate.name() == *array);
+        let found = found.with_context(|| format!("the BPF object has no map `{array}`"))?;
+        found.update(&0u32.to_ne_bytes(), &map.as_fd().as_raw_fd().to_ne_bytes(), MapFlags::ANY)?;
+    }
+    Ok(())
+}
+
+impl Deref for Setup<'_> {
+    type Target = OpenObject;
+
+    fn deref(&self) -> &OpenObject {
+        self.object
+    }
+}
+
+impl DerefMut for Setup<'_> {
+    fn deref_mut(&mut self) -> &mut OpenObject {
+        self.object
+    }
+}

@@ -1,0 +1,54 @@
+//! Variants of a program or a map for different kernels: bpf/include/call/syscall.bpf.h, docs/adding-a-tool.md.
+
+use std::cell::OnceCell;
+
+use anyhow::Result;
+
+use super::setup::Setup;
+use crate::kernel::section::Section;
+use crate::kernel::{self, Types};
+
+/// A program that is not preempted, at a classic tracepoint or a kprobe, for kernels that preempt programs at tracepoints.
+const CLASSIC: &str = "_classic";
+/// A program that does without `bpf_loop()`, for kernels before 5.17, or a map for such programs.
+const NOLOOP: &str = "_noloop";
+
+/// Of each program `name`, `name_classic` and `name_noloop` leaves the one for this kernel to be loaded, if `name` was to be;
+/// of maps `name` and `name_noloop` the one to be made.
+pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<()> {
+    let wanted: Vec<(String, bool)> =
+        setup.progs().map(|program| (program.name().to_string_lossy().into_owned(), program.autoload())).collect();
+    // The same for all, and each time that the types are asked takes a while.
+    let (preempts, has_loop) = (OnceCell::new(), OnceCell::new());
+    let preempts = |types: &Types| *preempts.get_or_init(|| types.preempts_tracepoints());
+    let has_loop = |types: &Types| *has_loop.get_or_init(|| types.has_type("bpf_loop"));
+    for (name, is_wanted) in &wanted {
+        let variant =
+            |end: &str| Some(format!("{name}{end}")).filter(|other| wanted.iter().any(|(known, _)| known == other));
+        let (classic, noloop) = (variant(CLASSIC), variant(NOLOOP));
+        let chosen = match (&classic, &noloop) {
+            (None, None) => continue,
+            (Some(classic), _) if preempts(setup.types()?) && can_attach(setup, classic) => classic,
+            (_, Some(noloop)) if !has_loop(setup.types()?) => noloop,
+            _ => name,
+        };
+        for program in [Some(name), classic.as_ref(), noloop.as_ref()].into_iter().flatten() {
+            setup.load_if(program, *is_wanted && program == chosen)?;
+        }
+    }
+    let maps: Vec<_> =
+        setup.maps().filter_map(|map| map.name().to_str()?.strip_suffix(NOLOOP).map(String::from)).collect();
+    for name in maps {
+        let other = if has_loop(setup.types()?) { format!("{name}{NOLOOP}") } else { name };
+        setup.leave_out(&other)?;
+    }
+    Ok(())
+}
+
+/// Whether the kernel has such hooks as the program is for, as far as not all kernels have them.
+fn can_attach(setup: &Setup<'_>, name: &str) -> bool {
+    let found = setup.progs().find(|program| program.name() == name);
+    let is_kprobe =
+        found.is_some_and(|program| matches!(program.section().to_str().map(Section::of), Some(Section::Kprobe(_))));
+    !is_kprobe || kernel::has_kprobes()
+}

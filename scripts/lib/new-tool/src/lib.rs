@@ -1,0 +1,57 @@
+#![doc = include_str!("../manual.md")]
+
+use std::mem::MaybeUninit;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use bpf::@TYPE@SkelBuilder;
+use bpf::types::@NAME@_event as Event;
+use clap::Parser;
+use corescope::Manual;
+use corescope::stream::event;
+use corescope::{Buffer, Column, Common, Filter, Output, Table, Value, cli, column};
+
+corescope::skeleton!();
+
+const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || column::fields(COLUMNS) };
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Args {
+    /// Show the time of day
+    #[arg(short = 'T', long)]
+    time: bool,
+    /// Trace this process only
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
+    pid: Option<u32>,
+    #[command(flatten)]
+    buffer: Buffer,
+    #[command(flatten)]
+    common: Common,
+}
+
+const COLUMNS: &[Column<Event>] = corescope::columns![Event;
+    "TIME", left 8, "time", "When it ended" => |event| Value::Time(event.time_ns),
+    "PID", left 7, "pid", "Process id" => |event| event.pid.into(),
+    "COMM", left 16, "comm", "Process name" => |event| Value::c_string(&event.comm),
+];
+
+/// Runs the tool with the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    cli::main(&MANUAL, run)
+}
+
+fn run(args: Args) -> Result<()> {
+    let filter = Filter::new(&args.common).pid(args.pid);
+    let mut object = MaybeUninit::uninit();
+    let skel = corescope::load(@TYPE@SkelBuilder::default(), &mut object, &args.common, |setup| {
+        filter.apply(setup)?;
+        args.buffer.apply(setup)
+    })?;
+    let mut out = Output::new(args.common.json);
+    let table = Table::new(COLUMNS).show("TIME", args.time);
+    let links = corescope::attach(&skel, &args.common)?;
+    table.header(&mut out);
+    corescope::stream(&skel, links, out, |record, out| table.row(out, event::<Event>(record).0))
+}

@@ -1,0 +1,114 @@
+#![doc = include_str!("../manual.md")]
+
+mod exec;
+
+use std::mem::MaybeUninit;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use bpf::ExecsnoopSkelBuilder;
+use clap::Parser;
+use corescope::Manual;
+use corescope::object::filter::PinnedMaps;
+use corescope::{Buffer, Common, Filter, Output, Table, cli, column, escape, users};
+use exec::{COLUMNS, Exec};
+use regex_lite::Regex;
+
+corescope::skeleton!();
+
+const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || column::fields(COLUMNS) };
+/// The largest record that bpf/execsnoop.bpf.c makes.
+const MOST_BYTES: u64 = 2 << 20;
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Args {
+    /// Show the time of day
+    #[arg(short = 'T', long)]
+    time: bool,
+    /// Show the seconds since the start
+    #[arg(short = 't', long)]
+    timestamp: bool,
+    /// Include execs that failed
+    #[arg(short = 'x', long)]
+    fails: bool,
+    /// Trace this user only, by name or id
+    #[arg(short, long, value_name = "USER", value_parser = users::parse)]
+    uid: Option<u32>,
+    /// Put each argument in double quotes
+    #[arg(short, long)]
+    quote: bool,
+    /// Print only programs whose name matches this regular expression
+    #[arg(short, long, allow_hyphen_values = true)]
+    name: Option<Regex>,
+    /// Print only command lines that match this regular expression
+    #[arg(short, long, allow_hyphen_values = true)]
+    line: Option<Regex>,
+    /// Show the user id
+    #[arg(short = 'U', long)]
+    print_uid: bool,
+    /// Show the CPU
+    #[arg(short = 'C', long)]
+    cpu: bool,
+    /// Show the name of the parent
+    #[arg(short = 'M', long)]
+    pcomm: bool,
+    /// Trace only children of this process
+    #[arg(short = 'P', long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    ppid: Option<u32>,
+    /// Print at most this many arguments
+    #[arg(long, value_name = "COUNT", default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
+    max_args: u32,
+    /// Keep at most this many bytes of the arguments, with K or M, up to 2M: the kernel's own limit by default
+    #[arg(long, value_name = "SIZE", default_value = "8K", value_parser = corescope::object::buffer::size)]
+    max_bytes: u64,
+    #[command(flatten)]
+    maps: PinnedMaps,
+    #[command(flatten)]
+    buffer: Buffer,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Runs the tool with the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    cli::main(&MANUAL, run)
+}
+
+fn run(args: Args) -> Result<()> {
+    let filter = Filter::new(&args.common).uid(args.uid).ppid(args.ppid).maps(&args.maps);
+    let max_bytes = args.max_bytes.min(MOST_BYTES);
+    let mut object = MaybeUninit::uninit();
+    let skel = corescope::load(ExecsnoopSkelBuilder::default(), &mut object, &args.common, |setup| {
+        filter.apply(setup)?;
+        args.buffer.apply_for(setup, max_bytes)?;
+        setup.set("max_args", args.max_args)?;
+        setup.set("max_bytes", u32::try_from(max_bytes)?)?;
+        setup.load_if("execsnoop_failed", args.fails)?;
+        setup.trace_calls(exec::CALLS)
+    })?;
+    let mut out = Output::new(args.common.json);
+    let table = Table::new(COLUMNS)
+        .show("TIME", args.time)
+        .show("TIME(s)", args.timestamp)
+        .show("UID", args.print_uid)
+        .show("CPU", args.cpu)
+        .show("PARENT", args.pcomm);
+    let links = corescope::attach(&skel, &args.common)?;
+    table.header(&mut out);
+    let max_args = usize::try_from(args.max_args)?;
+    corescope::stream(&skel, links, out, |record, out| {
+        let exec = Exec::new(record, max_args, args.quote);
+        if keep(&args, &exec) {
+            table.row(out, &exec);
+        }
+    })
+}
+
+/// Whether the regular expressions match.
+fn keep(args: &Args, exec: &Exec) -> bool {
+    let name = |pattern: &Regex| pattern.is_match(&String::from_utf8_lossy(escape::c_string(&exec.event.comm)));
+    let line = |pattern: &Regex| pattern.is_match(&String::from_utf8_lossy(&exec.args).replace('\0', " "));
+    args.name.as_ref().is_none_or(name) && args.line.as_ref().is_none_or(line)
+}

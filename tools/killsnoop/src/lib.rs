@@ -1,0 +1,93 @@
+#![doc = include_str!("../manual.md")]
+
+use std::mem::MaybeUninit;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use bpf::KillsnoopSkelBuilder;
+use bpf::types::signal_event as Event;
+use clap::Parser;
+use corescope::Manual;
+use corescope::stream::event;
+use corescope::{Buffer, Column, Common, Filter, Output, Table, Value, cli, column, kill, signal_name};
+
+corescope::skeleton!();
+
+const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || column::fields(COLUMNS) };
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Args {
+    /// Show only calls that failed
+    #[arg(short = 'x', long)]
+    failed: bool,
+    /// Show only signals that this process sends
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
+    pid: Option<u32>,
+    /// Show only signals to this process, or to what the call was given: 0, -1, -PGID
+    #[arg(short = 'T', long, value_name = "PID", allow_negative_numbers = true)]
+    tpid: Option<i32>,
+    /// Show only these signals, by number or name, separated by commas
+    #[arg(short, long, value_name = "SIGNALS", value_delimiter = ',', value_parser = kill::parse_signal)]
+    signal: Vec<u32>,
+    /// Show signals by name
+    #[arg(short, long)]
+    name: bool,
+    #[command(flatten)]
+    buffer: Buffer,
+    #[command(flatten)]
+    common: Common,
+}
+
+const COLUMNS: &[Column<Event>] = corescope::columns![Event;
+    "TIME", left 9, "time", "When the call returned" => |call| Value::Time(call.time_ns),
+    "PID", left 7, "pid", "Process that called" => |call| call.pid.into(),
+    "", left 0, "tid", "Its thread that called" => |call| call.tid.into(),
+    "COMM", left 16, "comm", "Name of that thread" => |call| Value::c_string(&call.comm),
+    "", left 0, "call", "System call: kill, tkill, tgkill, pidfd_send_signal, rt_sigqueueinfo or rt_tgsigqueueinfo" =>
+        |call| kill::call(call.call).map_or(Value::Missing, Value::from),
+    "SIG", left 4, "signal", "Number of the signal; 0 asks whether the target is there" => |call| call.signal.into(),
+    "SIGNAL", left 11, "", "The signal by name, with -n" => |call| kill::show_signal(call.signal, true).into(),
+    "", left 0, "signal_name", "Its name without SIG, or null" =>
+        |call| u32::try_from(call.signal).ok().and_then(signal_name).map_or(Value::Missing, Value::from),
+    "TPID", left 7, "tpid", "Process that it is for; as given where there is none or a group: 0, -1, -PGID" => tpid,
+    "", left 0, "ttid", "Thread that it is for, or null where it is for the process" => |call| match call.ttid {
+        0 => Value::Missing,
+        tid => tid.into(),
+    },
+    "", left 0, "tcomm", "Name of the target, or null where there is none" => |call| match call.tcomm[0] {
+        0 => Value::Missing,
+        _ => Value::c_string(&call.tcomm),
+    },
+    "RESULT", left 0, "result", "0, or the error as a negative errno" => |call| call.result.into(),
+];
+
+fn tpid(call: &Event) -> Value<'_> {
+    // A descriptor that is no pidfd stands for nobody.
+    if call.call == kill::BY_PIDFD && call.tpid == 0 { Value::Missing } else { call.tpid.into() }
+}
+
+/// Runs the tool with the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    cli::main(&MANUAL, run)
+}
+
+fn run(args: Args) -> Result<()> {
+    let filter = Filter::new(&args.common).pid(args.pid);
+    let mut object = MaybeUninit::uninit();
+    let skel = corescope::load(KillsnoopSkelBuilder::default(), &mut object, &args.common, |setup| {
+        filter.apply(setup)?;
+        args.buffer.apply(setup)?;
+        kill::trace_calls(setup)?;
+        kill::filter_signals(setup, &args.signal)?;
+        setup.set("filter_by_tpid", args.tpid.is_some())?;
+        setup.set("filter_tpid", args.tpid.unwrap_or(0))?;
+        setup.set("failed_only", args.failed)
+    })?;
+    let mut out = Output::new(args.common.json);
+    let table = Table::new(COLUMNS).show("SIG", !args.name).show("SIGNAL", args.name);
+    let links = corescope::attach(&skel, &args.common)?;
+    table.header(&mut out);
+    corescope::stream(&skel, links, out, |record, out| table.row(out, event::<Event>(record).0))
+}

@@ -1,0 +1,54 @@
+#![doc = include_str!("../manual.md")]
+
+mod kill;
+
+use std::mem::MaybeUninit;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use bpf::OomkillSkelBuilder;
+use clap::Parser;
+use corescope::Manual;
+use corescope::kernel;
+use corescope::libbpf_rs::num_possible_cpus;
+use corescope::{Buffer, Common, Filter, Output, Table, cli, column};
+use kill::{COLUMNS, Kill};
+
+corescope::skeleton!();
+
+const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || column::fields(COLUMNS) };
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Args {
+    #[command(flatten)]
+    buffer: Buffer,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Runs the tool with the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    cli::main(&MANUAL, run)
+}
+
+fn run(args: Args) -> Result<()> {
+    let mut object = MaybeUninit::uninit();
+    let skel = corescope::load(OomkillSkelBuilder::default(), &mut object, &args.common, |setup| {
+        Filter::new(&args.common).apply(setup)?;
+        args.buffer.apply(setup)?;
+        setup.set("mm_cpus", u32::try_from(num_possible_cpus()?)?)?;
+        // Up to 6.8 the tracepoint had one argument, a number; what calls it knows the task.
+        let has_task = setup.types()?.tracepoint_arguments("mark_victim") != Some(1);
+        setup.load_if("oomkill_marked", has_task)?;
+        setup.load_if("oomkill_marking", !has_task)?;
+        setup.load_if("oomkill_search", kernel::has_kprobes())?;
+        Ok(())
+    })?;
+    let mut out = Output::new(args.common.json);
+    let table = Table::new(COLUMNS);
+    let links = corescope::attach(&skel, &args.common)?;
+    table.header(&mut out);
+    corescope::stream(&skel, links, out, |record, out| table.row(out, &Kill::new(record)))
+}

@@ -1,0 +1,116 @@
+#![doc = include_str!("../manual.md")]
+
+mod book;
+mod row;
+mod watch;
+
+use std::mem::MaybeUninit;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use bpf::TcptopSkelBuilder;
+use clap::{Parser, ValueEnum};
+use corescope::Lost;
+use corescope::Manual;
+use corescope::object::filter::PinnedMaps;
+use corescope::{Buffer, Common, Filter, Output, cli, column, interval};
+use corescope_tui::Pace;
+use row::{COLUMNS, Choice};
+use watch::Watch;
+
+corescope::skeleton!();
+
+const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || column::fields(COLUMNS) };
+
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
+#[derive(Parser)]
+#[command(version, about)]
+// At 30,000 connections a second the default of other tools is too small while a long screen is printed.
+#[command(mut_arg("buffer", |argument| argument.default_value("2M")))]
+#[command(mut_arg("cgroup", |argument| argument.short('c')))]
+struct Args {
+    /// Print one plain screen after the other
+    #[arg(short = 'C', long)]
+    noclear: bool,
+    /// Leave out the line of time and load above plain screens
+    #[arg(short = 'S', long)]
+    nosummary: bool,
+    /// Show only connections of this process
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
+    pid: Option<u32>,
+    /// Show only IPv4
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// Show only IPv6
+    #[arg(short = '6', long)]
+    ipv6: bool,
+    /// What to sort by
+    #[arg(short, long, value_enum, default_value = "all")]
+    sort: Sort,
+    /// Show at most this many connections of each IP version
+    #[arg(short, long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    rows: Option<u32>,
+    /// Seconds between screens
+    #[arg(value_parser = interval::seconds, default_value = "1")]
+    interval: Duration,
+    /// Number of screens
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    #[command(flatten)]
+    maps: PinnedMaps,
+    #[command(flatten)]
+    buffer: Buffer,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Sort {
+    All,
+    Sent,
+    Received,
+}
+
+impl Sort {
+    fn header(self) -> &'static str {
+        match self {
+            Self::All => "SUM/s",
+            Self::Sent => "TX/s",
+            Self::Received => "RX/s",
+        }
+    }
+}
+
+/// Runs the tool with the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    cli::main(&MANUAL, run)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "cli::main hands them over")]
+fn run(args: Args) -> Result<()> {
+    let filter = Filter::new(&args.common).pid(args.pid).maps(&args.maps);
+    let mut object = MaybeUninit::uninit();
+    let skel = corescope::load(TcptopSkelBuilder::default(), &mut object, &args.common, |setup| {
+        filter.apply(setup)?;
+        args.buffer.apply(setup)
+    })?;
+    let mut watch = Watch::new(&skel, args.choice(), args.common.verbose)?;
+    let _links = corescope::attach(&skel, &args.common)?;
+    // Connections that began since the first look, whose begin nobody saw.
+    watch.look(true)?;
+    let mut top = row::top(args.sort.header());
+    top.limit = args.rows.map(usize::try_from).transpose()?;
+    top.summary = !args.nosummary;
+    top.scroll = args.noclear;
+    top.run(&mut watch, Lost::of(&skel)?, Output::new(args.common.json), Pace::new(args.interval, args.count))
+}
+
+impl Args {
+    fn choice(&self) -> Choice {
+        let maps = self.maps.cgroupmap.is_some() || self.maps.mntnsmap.is_some();
+        let owned_only = self.pid.is_some() || self.common.cgroup.is_some() || maps;
+        Choice { ipv4_only: self.ipv4, ipv6_only: self.ipv6, owned_only }
+    }
+}
