@@ -45,6 +45,7 @@ struct execsnoop_event {
 };
 EVENTS_NOT_NESTED(execsnoop_event, PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES);
 EXPORT_ENUM(execsnoop_call);
+EXPORT_ENUM(execsnoop_flags);
 
 const volatile __u32 max_args = 20;
 const volatile __u32 max_bytes = ARGS_BYTES;

@@ -32,6 +32,7 @@ struct exitsnoop_event {
 	__u8 data[];
 };
 EVENTS_NOT_NESTED(exitsnoop_event, ARGS_BYTES);
+EXPORT_ENUM(exitsnoop_flags);
 
 const volatile bool knows_last; /* the tracepoint has its argument group_dead */
 const volatile bool per_thread;

@@ -8,6 +8,7 @@
 #include "base/core.bpf.h"
 #include "event/events.bpf.h"
 #include "task/filter.bpf.h"
+#include "task/start.bpf.h"
 #include "call/string.bpf.h"
 #include "call/syscall.bpf.h"
 
@@ -43,21 +44,21 @@ struct mountsnoop_event {
 	__u32 mnt_ns;
 	__s32 ret;
 	__u16 call;
+	__u16 compat; /* of a 32-bit caller */
 	/* Bytes that follow for each argument, a string's NUL included; 0 for numbers and for what cannot be read. */
 	__u16 lengths[ARGUMENTS];
 	__u8 comm[COMM_LEN];
 	__u8 parent_comm[COMM_LEN];
+	__u16 reserved[3];
 	__u8 data[];
 };
 EVENTS_NOT_NESTED(mountsnoop_event, ARGUMENTS * STRING_BYTES);
 
-/* When the call that a thread is in began: with --detailed. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u32);
-	__type(value, __u64);
-} starts SEC(".maps");
+/* Of the call that a thread is in: with --detailed. */
+struct mountsnoop_start {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+};
+STARTS(mountsnoop_start);
 
 /* Which arguments are strings, and whether the fourth is a block of bytes whose length is the fifth. */
 #define STRING(index) (1 << (index))
@@ -109,13 +110,13 @@ static __always_inline __u64 fill(struct mountsnoop_event *event, const __u32 in
 	return bounded(used + *(volatile __u16 *)&event->lengths[index], (index + 1) * STRING_BYTES);
 }
 
+/* Where there is no room the call has a line without its latency. */
 static __always_inline int entered(struct syscall *call)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	__u64 now = bpf_ktime_get_ns();
+	struct mountsnoop_start *start = start_new(start_current());
 
-	/* Where there is no room the call has a line without its latency. */
-	bpf_map_update_elem(&starts, &tid, &now, BPF_ANY);
+	if (start)
+		start->time_ns = bpf_ktime_get_boot_ns();
 	return 0;
 }
 
@@ -124,18 +125,13 @@ static __always_inline int returned(struct syscall *call, long ret)
 	struct task_struct *task, *parent;
 	struct mountsnoop_event *event;
 	struct event_place place;
-	__u64 latency = 0;
-	__u64 *start;
+	struct mountsnoop_start start;
+	__u64 now, used, latency = 0;
 	__u32 kinds;
-	__u64 used;
-	__u32 tid;
 
-	tid = bpf_get_current_pid_tgid();
-	start = bpf_map_lookup_elem(&starts, &tid);
-	if (start) {
-		latency = bpf_ktime_get_ns() - *start;
-		bpf_map_delete_elem(&starts, &tid);
-	}
+	now = bpf_ktime_get_boot_ns();
+	if (start_take(start_current(), &start))
+		latency = now - start.time_ns;
 	task = (void *)bpf_get_current_task();
 	if (!filter_allows(task))
 		return 0;
@@ -143,13 +139,14 @@ static __always_inline int returned(struct syscall *call, long ret)
 	if (!event)
 		return 0;
 	parent = BPF_CORE_READ(task, real_parent);
-	event->time_ns = bpf_ktime_get_boot_ns();
+	event->time_ns = now;
 	event->latency_ns = latency;
 	fill_current(&event->pid, &event->tid, NULL, event->comm);
 	event->ppid = BPF_CORE_READ(parent, tgid);
 	event->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
 	event->ret = ret;
 	event->call = call->action;
+	event->compat = call->compat;
 	BPF_CORE_READ_STR_INTO(&event->parent_comm, parent, comm);
 	event->args[0] = syscall_argument(call, 0);
 	event->args[1] = syscall_argument(call, 1);

@@ -10,8 +10,9 @@
  */
 #include "base/core.bpf.h"
 #include "task/filter.bpf.h"
-#include "base/lost.bpf.h"
+#include "base/map.bpf.h"
 #include "event/stack.bpf.h"
+#include "task/start.bpf.h"
 #include "task/task.bpf.h"
 
 struct offcputime_key {
@@ -30,26 +31,12 @@ struct offcputime_sum {
 EXPORT(offcputime_sum);
 
 /* Of a thread that is away, or was. */
-struct offcputime_leave {
+struct offcputime_start {
 	__u64 time_ns; /* CLOCK_MONOTONIC; 0: it is not away, or nobody asked for it */
 	__u64 user_stack;
 	__u64 kernel_stack;
 };
-
-/* Where threads' leaves are kept: with the task, or in a map by thread id where the kernel's task storage is not for us. */
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct offcputime_leave);
-} leaves_by_task SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1); /* room for the machine's threads, set before load */
-	__type(key, __u32);
-	__type(value, struct offcputime_leave);
-} leaves_by_tid SEC(".maps");
+STARTS(offcputime_start);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -58,7 +45,6 @@ struct {
 	__type(value, struct offcputime_sum);
 } sums SEC(".maps");
 
-const volatile bool by_task;
 const volatile bool user_stacks = true;
 const volatile bool kernel_stacks = true;
 const volatile bool user_threads_only;
@@ -68,28 +54,7 @@ const volatile __u64 state_mask; /* 0: only threads that were runnable */
 const volatile __u64 min_ns;
 const volatile __u64 max_ns = ~0ULL;
 
-static __always_inline struct offcputime_leave *leave_of(struct task_struct *task)
-{
-	__u32 tid = task->pid;
-
-	if (by_task)
-		return bpf_task_storage_get(&leaves_by_task, task, NULL, 0);
-	return bpf_map_lookup_elem(&leaves_by_tid, &tid);
-}
-
-static __always_inline struct offcputime_leave *new_leave_of(struct task_struct *task)
-{
-	struct offcputime_leave none = {}, *leave;
-	__u32 tid = task->pid;
-
-	if (by_task)
-		return bpf_task_storage_get(&leaves_by_task, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	leave = bpf_map_lookup_elem(&leaves_by_tid, &tid);
-	if (leave)
-		return leave;
-	bpf_map_update_elem(&leaves_by_tid, &tid, &none, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&leaves_by_tid, &tid);
-}
+static const struct offcputime_sum no_sum;
 
 static __always_inline bool wanted(struct task_struct *task, __u64 state)
 {
@@ -107,18 +72,15 @@ static __always_inline __u64 leaves(void *ctx, struct task_struct *task, bool pr
 {
 	/* Who was preempted runs on as soon as it may, whatever state it was about to enter. */
 	__u64 state = preempt ? 0 : task_state(task);
-	struct offcputime_leave *leave;
+	struct offcputime_start *leave;
 
 	if (state & TASK_DEAD) {
-		__u32 tid = task->pid;
-
-		if (!by_task)
-			bpf_map_delete_elem(&leaves_by_tid, &tid);
+		start_forget(task);
 		return 0;
 	}
 	if (!wanted(task, state))
 		return 0;
-	leave = new_leave_of(task);
+	leave = start_new(task);
 	if (!leave) {
 		count_lost(LOST_MAP);
 		return 0;
@@ -134,9 +96,9 @@ static __always_inline __u64 leaves(void *ctx, struct task_struct *task, bool pr
 /* `now` is 0 where nobody has looked yet. */
 static __always_inline void returns(struct task_struct *task, __u64 now)
 {
-	struct offcputime_leave *leave = leave_of(task);
+	struct offcputime_start *leave = start_of(task);
 	struct offcputime_key key = {};
-	struct offcputime_sum *sum, none = {};
+	struct offcputime_sum *sum;
 	__u64 away_ns;
 
 	if (!leave || !leave->time_ns)
@@ -152,15 +114,9 @@ static __always_inline void returns(struct task_struct *task, __u64 now)
 	copy_comm(key.comm, task);
 	count_lost_stack(key.user_stack);
 	count_lost_stack(key.kernel_stack);
-	sum = bpf_map_lookup_elem(&sums, &key);
-	if (!sum) {
-		bpf_map_update_elem(&sums, &key, &none, BPF_NOEXIST);
-		sum = bpf_map_lookup_elem(&sums, &key);
-		if (!sum) {
-			count_lost(LOST_MAP);
-			return;
-		}
-	}
+	sum = map_get(&sums, &key, &no_sum);
+	if (!sum)
+		return;
 	/* Not atomic: the key holds the thread, which comes back on one CPU at a time. */
 	sum->total_ns += away_ns;
 	sum->count++;

@@ -140,6 +140,7 @@ int BPF_PROG(sigsnoop_generate, int signal, void *pointer, struct task_struct *t
 	event->ttid = group ? 0 : target->pid;
 	event->result = result;
 	event->call = KILL_NONE;
+	event->compat = false;
 	event->pid = event->tid = 0;
 	event->comm[0] = 0;
 	if (sender)

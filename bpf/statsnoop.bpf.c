@@ -28,7 +28,8 @@ struct statsnoop_event {
 	__s32 fd;       /* the file, or the folder that a relative path starts from */
 	__u32 at_flags; /* AT_* */
 	__u32 action;
-	__u32 itself;   /* 1: asked about the open file `fd`, and not about a path */
+	__u16 itself;   /* 1: asked about the open file `fd`, and not about a path */
+	__u16 compat;   /* of a 32-bit caller */
 	__u32 names_len; /* names of the open file, or of the folder; the path follows */
 	__u32 names_end;
 	__u32 path_len; /* with the final NUL; 0 where there was none, or none that could be read */
@@ -45,6 +46,7 @@ const volatile bool full_path;
 static __always_inline const char *fill_call(struct statsnoop_event *event, struct syscall *call)
 {
 	event->action = call->action;
+	event->compat = call->compat;
 	event->at_flags = 0;
 	switch (call->action % STATSNOOP_KINDS) {
 	case STATSNOOP_PATH:

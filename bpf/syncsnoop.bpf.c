@@ -6,6 +6,7 @@
 #include "base/core.bpf.h"
 #include "event/events.bpf.h"
 #include "task/filter.bpf.h"
+#include "task/start.bpf.h"
 #include "call/path.bpf.h"
 #include "call/syscall.bpf.h"
 
@@ -29,7 +30,8 @@ struct syncsnoop_event {
 	__s32 ret;
 	__s32 fd;
 	__u32 flags;
-	__u32 action;
+	__u16 action;
+	__u16 compat; /* of a 32-bit caller */
 	__u32 names_len;
 	__u32 names_end;
 	__u8 comm[COMM_LEN];
@@ -45,56 +47,7 @@ struct syncsnoop_start {
 	__u64 time_ns;           /* 0: none is known */
 	const struct path *path; /* of the descriptor: to be known again, and not to be followed */
 };
-
-/* With the task, or by thread id: programs like these can use the task's storage from 5.13 on (a10787e6d58c). */
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct syncsnoop_start);
-} starts SEC(".maps");
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u32);
-	__type(value, struct syncsnoop_start);
-} starts_noloop SEC(".maps");
-
-/* Where there is no room, the row says that its start is not known. */
-static __always_inline void keep_start(const struct syncsnoop_start *start, const bool noloop)
-{
-	struct syncsnoop_start *kept;
-	__u32 tid;
-
-	if (noloop) {
-		tid = bpf_get_current_pid_tgid();
-		bpf_map_update_elem(&starts_noloop, &tid, start, BPF_ANY);
-		return;
-	}
-	kept = bpf_task_storage_get(&starts, bpf_get_current_task_btf(), NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (kept)
-		*kept = *start;
-}
-
-static __always_inline void take_start(struct syncsnoop_start *start, const bool noloop)
-{
-	struct syncsnoop_start *kept;
-	__u32 tid;
-
-	if (noloop) {
-		tid = bpf_get_current_pid_tgid();
-		kept = bpf_map_lookup_elem(&starts_noloop, &tid);
-	} else {
-		kept = bpf_task_storage_get(&starts, bpf_get_current_task_btf(), NULL, 0);
-	}
-	if (!kept)
-		return;
-	*start = *kept;
-	if (noloop)
-		bpf_map_delete_elem(&starts_noloop, &tid);
-	else
-		kept->time_ns = 0;
-}
+STARTS(syncsnoop_start);
 
 /* The open file of a call that has a descriptor. */
 static __always_inline const struct path *described_path(struct syscall *call)
@@ -108,13 +61,15 @@ static __always_inline const struct path *described_path(struct syscall *call)
 	return NULL;
 }
 
-static __always_inline int entered(struct syscall *call, const bool noloop)
+/* Where there is no room, the row says that its start is not known. */
+static __always_inline int entered(struct syscall *call)
 {
-	struct syncsnoop_start start;
+	struct syncsnoop_start *start = start_new(start_current());
 
-	start.path = described_path(call);
-	start.time_ns = bpf_ktime_get_boot_ns();
-	keep_start(&start, noloop);
+	if (!start)
+		return 0;
+	start->path = described_path(call);
+	start->time_ns = bpf_ktime_get_boot_ns();
 	return 0;
 }
 
@@ -146,6 +101,7 @@ static __always_inline __u64 wide_argument(struct syscall *call, const __u32 nat
 static __always_inline void fill_call(struct syncsnoop_event *event, struct syscall *call)
 {
 	event->action = call->action;
+	event->compat = call->compat;
 	event->fd = syscall_argument(call, 0);
 	event->from = 0;
 	event->bytes = 0;
@@ -178,7 +134,7 @@ static __always_inline int returned(struct syscall *call, long ret, const bool n
 	__u64 used, now;
 
 	now = bpf_ktime_get_boot_ns();
-	take_start(&start, noloop);
+	start_take(start_current(), &start);
 	if (start.time_ns && now - start.time_ns < min_latency_ns)
 		return 0;
 	if (!filter_allows((void *)bpf_get_current_task()))
@@ -204,5 +160,5 @@ static __always_inline int returned(struct syscall *call, long ret, const bool n
 	return 0;
 }
 
-SYSCALL_ENTER_LOOP(syncsnoop_enter, entered)
+SYSCALL_ENTER(syncsnoop_enter, entered)
 SYSCALL_EXIT_LOOP(syncsnoop_exit, returned)

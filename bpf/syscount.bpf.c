@@ -7,12 +7,12 @@
  */
 #include "base/core.bpf.h"
 #include "task/filter.bpf.h"
-#include "base/lost.bpf.h"
+#include "task/start.bpf.h"
+#include "base/map.bpf.h"
 #include "call/syscall.bpf.h"
 #include "task/task.bpf.h"
 
 #define MAX_PROCESSES 16384
-#define MAX_THREADS 65536
 #define MAX_ERRNO 4095
 #define ENOSYS 38
 
@@ -44,6 +44,7 @@ struct syscount_cpu {
 	struct syscount_count counts[SYSCOUNT_PLACES];
 };
 EXPORT(syscount_cpu);
+EXPORT(syscount_count);
 
 struct syscount_process {
 	struct syscount_count count;
@@ -69,14 +70,12 @@ struct {
 	__type(value, struct syscount_process);
 } processes SEC(".maps");
 
-/* When each thread entered the kernel; 0 once it has left. It stays until the thread ends. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, MAX_THREADS);
-	__type(key, __u32);
-	__type(value, __u64);
-} starts SEC(".maps");
+/* The call that a thread is in, with -L. */
+struct syscount_start {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u64 number;
+};
+STARTS(syscount_start);
 
 const volatile bool by_process;
 const volatile bool latency;
@@ -107,16 +106,10 @@ static __always_inline void name_process(struct syscount_process *process)
 static __always_inline struct syscount_process *current_process(void)
 {
 	__u32 tgid = current_tgid();
-	struct syscount_process *process = bpf_map_lookup_elem(&processes, &tgid);
+	struct syscount_process *process = map_get(&processes, &tgid, &no_calls);
 
-	if (process)
-		return process;
-	bpf_map_update_elem(&processes, &tgid, &no_calls, BPF_NOEXIST);
-	process = bpf_map_lookup_elem(&processes, &tgid);
-	if (process)
+	if (process && !process->named_ns)
 		name_process(process);
-	else
-		count_lost(LOST_MAP);
 	return process;
 }
 
@@ -147,17 +140,15 @@ static __always_inline void count(__u32 place, __u32 error, bool execs, __u64 ns
 		count->total_ns += ns;
 }
 
-/* Since the call was entered; 0 where that was before the tool. */
-static __always_inline __u64 time_since_entry(void)
+/* Since this call was entered; 0 if that was not seen: before the tool, or because seccomp refused it. */
+static __always_inline __u64 time_since_entry(__u64 number)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	__u64 *start = bpf_map_lookup_elem(&starts, &tid);
+	struct syscount_start start;
 	__u64 ns;
 
-	if (!start || !*start)
+	if (!start_take(start_current(), &start) || start.number != number)
 		return 0;
-	ns = bpf_ktime_get_ns() - *start;
-	*start = 0;
+	ns = bpf_ktime_get_ns() - start.time_ns;
 	return ns ? ns : 1;
 }
 
@@ -180,6 +171,9 @@ static __always_inline int returns(__u64 number, long ret)
 	bool compat = syscall_is_compat(), execs = false;
 	__u32 place, special;
 
+	/* Whatever becomes of this call, its start is no other's. */
+	if (latency)
+		ns = time_since_entry(number);
 	if (number < SYSCALLS) {
 		place = compat ? SYSCOUNT_COMPAT + number : number;
 		if (ret == 0) {
@@ -197,28 +191,23 @@ static __always_inline int returns(__u64 number, long ret)
 	}
 	if (!wanted(place, error))
 		return 0;
-	if (latency) {
-		ns = time_since_entry();
-		if (!ns)
-			return 0;
-	}
 	count(place, error, execs, ns);
 	return 0;
 }
 
-static __always_inline int enters(void)
+static __always_inline int enters(__u64 number)
 {
-	__u32 tid = bpf_get_current_pid_tgid();
-	__u64 *start, now;
+	struct syscount_start *start;
 
 	if (!filter_allows_current())
 		return 0;
-	start = bpf_map_lookup_elem(&starts, &tid);
-	now = bpf_ktime_get_ns();
-	if (start)
-		*start = now;
-	else if (bpf_map_update_elem(&starts, &tid, &now, BPF_ANY))
+	start = start_new(start_current());
+	if (!start) {
 		count_lost(LOST_MAP);
+		return 0;
+	}
+	start->time_ns = bpf_ktime_get_ns();
+	start->number = number;
 	return 0;
 }
 
@@ -229,9 +218,9 @@ int BPF_PROG(syscount_exit, struct pt_regs *registers, long ret)
 }
 
 SEC("tp_btf/sys_enter")
-int BPF_PROG(syscount_enter)
+int BPF_PROG(syscount_enter, struct pt_regs *registers, long number)
 {
-	return enters();
+	return enters(number);
 }
 
 /*
@@ -247,20 +236,20 @@ int syscount_exit_classic(struct trace_event_raw_sys_exit *ctx)
 SEC("tracepoint/raw_syscalls/sys_enter")
 int syscount_enter_classic(struct trace_event_raw_sys_enter *ctx)
 {
-	return enters();
+	return enters(ctx->id);
 }
 
 /* The last call of a thread does not return. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(syscount_end, struct task_struct *task)
 {
-	__u32 tid = task->pid, tgid = task->tgid;
+	__u32 tgid = task->tgid;
 	struct syscount_process *process;
 	bool compat = syscall_is_compat();
 	__u64 number;
 
 	if (latency)
-		bpf_map_delete_elem(&starts, &tid);
+		start_forget(task);
 	if (task->flags & PF_KTHREAD)
 		return 0;
 	number = syscall_saved_number(syscall_registers());

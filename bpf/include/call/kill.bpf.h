@@ -36,7 +36,8 @@ struct signal_event {
 	__s32 tpid; /* of the target; of a call 0 and less as given, and what is not found as well */
 	__u32 ttid; /* 0: the signal is for the process */
 	__s32 result;
-	__u32 call;
+	__u16 call;    /* enum kill_call */
+	__u16 compat;  /* of a 32-bit caller */
 	__u8 comm[COMM_LEN];
 	__u8 tcomm[COMM_LEN]; /* empty: there is no such task */
 };
@@ -142,6 +143,7 @@ static __always_inline int kill_returned(struct syscall *call, long result)
 	event->code = 0;
 	event->result = result;
 	event->call = call->action;
+	event->compat = call->compat;
 	event->tcomm[0] = 0;
 	pid = kill_target(event, call, result);
 	/* There may be a thread of that number in another process than the call named. */

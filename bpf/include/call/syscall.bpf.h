@@ -161,8 +161,7 @@ static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
 /*
  * The same where there is a third one, for kernels before 5.17: `handle` has a last argument `const bool noloop`, and where
  * it is true does without bpf_loop() and what else came with that kernel. Those before 5.13 do not even take a program
- * with a call like that where it is never made. Of maps, `name_noloop` is for those programs and made there only, `name` for
- * the others.
+ * with a call like that where it is never made.
  */
 #define SYSCALL_EXIT_LOOP(name, handle)                                                                              \
 	SYSCALL_EXIT(name, handle, false)                                                                              \
@@ -187,8 +186,4 @@ static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
 		call.registers = syscall_registers();                                                                  \
 		return handle(&call, ##__VA_ARGS__);                                                                   \
 	}
-#define SYSCALL_ENTER_LOOP(name, handle)                                                                             \
-	SYSCALL_ENTER(name, handle, false)                                                                             \
-	SYSCALL_ENTER_BTF(name##_noloop, handle, true)
-
 #endif

@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Histograms, counted in the kernel. One size for all: read by common/core/src/output/histogram.rs. */
+/*
+ * Histograms, counted in the kernel: one for all, or one for each key. Read by Histograms,
+ * common/core/src/read/histograms.rs.
+ *
+ *	struct biolatency_key {
+ *		__u32 disk;
+ *	};
+ *	HISTOGRAMS(biolatency_key, 4096);
+ *	...
+ *	struct biolatency_key key = { .disk = disk };
+ *
+ *	histogram_count(histogram_cpu(bpf_get_smp_processor_id()), &key, nanoseconds);
+ */
 #ifndef CORESCOPE_HISTOGRAM_H
 #define CORESCOPE_HISTOGRAM_H
 
-#include "base/core.bpf.h"
+#include "base/map.bpf.h"
 
 #define HISTOGRAM_SLOTS 63
 
@@ -12,6 +24,45 @@ struct histogram {
 	__u64 sum; /* of the values as they were, before they were scaled for their slot */
 	__u64 slots[HISTOGRAM_SLOTS];
 };
+
+/* What belongs to one CPU. */
+struct histogram_cpu {
+	struct histogram histogram;
+	__u64 own[8]; /* for what else the tool keeps of each CPU: a cache line */
+};
+
+/* What belongs to one key. */
+struct histogram_of_key {
+	struct histogram histogram;
+	__u8 comm[COMM_LEN]; /* the key's name, where it has one that may change */
+};
+
+/* How values, in ns, are scaled for their slot. */
+enum histogram_unit {
+	HISTOGRAM_AS_IS,
+	HISTOGRAM_US,
+	HISTOGRAM_MS,
+};
+
+/* Set by user space. */
+const volatile bool histogram_by_key;
+const volatile bool histogram_linear;
+const volatile __u32 histogram_unit;
+
+/* Indexed by CPU instead of per CPU: a program may look at another CPU's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* the number of CPUs */
+	__type(key, __u32);
+	__type(value, struct histogram_cpu);
+} histogram_cpus SEC(".maps");
+
+static const struct histogram_of_key histogram_none;
+
+static __always_inline struct histogram_cpu *histogram_cpu(__u32 cpu)
+{
+	return bpf_map_lookup_elem(&histogram_cpus, &cpu);
+}
 
 static __always_inline __u32 log2_slot(__u64 value)
 {
@@ -40,7 +91,7 @@ static __always_inline __u32 log2_slot(__u64 value)
 	return slot + (value >> 1);
 }
 
-/* Nanoseconds to microseconds: a multiplication where it is exact, as division is slow and BPF has no wide product. */
+/* Nanoseconds to microseconds: a multiplication where it is exact, because division is slow and BPF has no wide product. */
 static __always_inline __u64 ns_to_us(__u64 ns)
 {
 	if (ns >> 32)
@@ -48,22 +99,50 @@ static __always_inline __u64 ns_to_us(__u64 ns)
 	return (ns * 274877907) >> 38;
 }
 
-/* For histograms that belong to one CPU. */
-static __always_inline void histogram_add(struct histogram *histogram, __u64 value, __u32 slot)
+static __always_inline __u32 histogram_slot(__u64 value)
 {
+	__u64 slot;
+
+	if (histogram_unit)
+		value = histogram_unit == HISTOGRAM_MS ? ns_to_us(value) / 1000 : ns_to_us(value);
+	slot = histogram_linear ? value : log2_slot(value);
+	return slot < HISTOGRAM_SLOTS ? slot : HISTOGRAM_SLOTS - 1;
+}
+
+/* For a histogram that several CPUs add to. */
+static __always_inline void histogram_add(struct histogram *histogram, __u64 value)
+{
+	__u32 slot = histogram_slot(value);
+
+	if (slot >= HISTOGRAM_SLOTS) /* which the verifier may have forgotten */
+		return;
+	__sync_fetch_and_add(&histogram->slots[slot], 1);
+	__sync_fetch_and_add(&histogram->sum, value);
+}
+
+/* For one that belongs to one CPU, in a program that nothing of the tool interrupts there. */
+static __always_inline void histogram_add_alone(struct histogram *histogram, __u64 value)
+{
+	__u32 slot = histogram_slot(value);
+
 	if (slot >= HISTOGRAM_SLOTS)
-		slot = HISTOGRAM_SLOTS - 1;
+		return;
 	histogram->slots[slot]++;
 	histogram->sum += value;
 }
 
-/* For histograms that several CPUs add to. */
-static __always_inline void histogram_add_shared(struct histogram *histogram, __u64 value, __u32 slot)
-{
-	if (slot >= HISTOGRAM_SLOTS)
-		slot = HISTOGRAM_SLOTS - 1;
-	__sync_fetch_and_add(&histogram->slots[slot], 1);
-	__sync_fetch_and_add(&histogram->sum, value);
-}
+#define HISTOGRAMS(key_type, entries)                                                                                  \
+	EXPORT(key_type);                                                                                              \
+	struct {                                                                                                       \
+		__uint(type, BPF_MAP_TYPE_HASH);                                                                       \
+		__uint(max_entries, (entries)); /* 1 where there is one histogram for all */                           \
+		__type(key, struct key_type);                                                                          \
+		__type(value, struct histogram_of_key);                                                                \
+	} histograms SEC(".maps");                                                                                     \
+	/* The histogram of a key, to name it by; NULL where there is no room, which is counted. */                    \
+	static __always_inline struct histogram_of_key *histogram_of(const struct key_type *key)                       \
+	{                                                                                                              \
+		return map_get(&histograms, key, &histogram_none);                                                     \
+	}
 
 #endif

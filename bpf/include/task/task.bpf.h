@@ -52,6 +52,17 @@ static __always_inline __u64 task_cgroup_ancestor(struct task_struct *task, __u3
 	return id;
 }
 
+/* The inode number of /proc/PID/ns/pid. */
+static __always_inline __u32 task_pid_namespace(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	struct pid_namespace *namespace = NULL;
+	__u32 level = BPF_CORE_READ(pid, level);
+
+	bpf_core_read(&namespace, sizeof(namespace), &pid->numbers[level].ns);
+	return BPF_CORE_READ(namespace, ns.inum);
+}
+
 /* The name of a task that came with its type. In two pieces: bytes just written one by one are slow to be read at once. */
 static __always_inline void copy_comm(__u8 *to, struct task_struct *task)
 {

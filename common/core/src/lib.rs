@@ -17,18 +17,21 @@ pub use anyhow::{Context, Error, Result, bail};
 pub use cli::{Common, Manual};
 pub use libbpf_rs;
 pub use names::{address, errno, flags, netns, path, signal_name, syscalls, users};
-pub use object::{Buffer, Filter, Setup, attach, filter, kill, load};
+pub use object::{Buffer, Filter, Setup, Starts, attach, filter, kill, load};
 pub use output::column::{self, Column, Value};
 pub use output::histogram::{self, Histogram};
 pub use output::table::{self, Table};
 pub use output::{Output, clock, escape, json};
 pub use plain;
 pub use process::{complain, signals};
+pub use read::histograms::{HistogramOptions, Histograms};
 pub use read::interval::{self, every};
 pub use read::iterate;
 pub use read::lost::{self, Lost};
 pub use read::queue::Queue;
 pub use read::stream::{self, stream};
+pub use read::summary::summarize;
+pub use read::tail::{Tail, event};
 
 /// Declares `mod bpf`, the skeleton that the build script made of the tool's BPF program.
 #[macro_export]

@@ -1,6 +1,7 @@
 //! Numbers of the kernel and their names.
 
 pub mod address;
+pub mod capability;
 pub mod errno;
 pub mod flags;
 pub mod netns;

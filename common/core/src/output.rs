@@ -7,5 +7,6 @@ pub mod histogram;
 pub mod json;
 mod stdout;
 pub mod table;
+pub mod vocabulary;
 
 pub use stdout::{Closed, Output};

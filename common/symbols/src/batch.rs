@@ -1,27 +1,11 @@
 //! Rows of a stream with their stacks, named many at a time: the symbol tables of executables, and before 5.14 the
 //! kernel's, are read once for all new addresses.
 
-use corescope::column::Field;
-
 use crate::stack::Stack;
 use crate::symbols::{Named, Space, Symbols};
 
 /// Rows that wait for the names of their stacks: this many take about a megabyte.
 const FULL: usize = 1000;
-
-/// What the manual says of the stacks in JSON ([`crate::print::both_as_json`]).
-pub const FIELDS: &[Field] = &[
-    field("kernel_stack", "List of frames, the innermost first; empty where it was not asked for"),
-    field("user_stack", "The same in user space"),
-    field("address", "In a frame: the instruction, or the one to return to, in hexadecimal"),
-    field("symbol", "In a frame: the function's name; missing where it is not known"),
-    field("offset", "In a frame: bytes from the function's start"),
-    field("module", "In a frame: the executable, library or kernel module"),
-];
-
-const fn field(key: &'static str, help: &'static str) -> Field {
-    Field { header: "", key, help }
-}
 
 /// A stream's rows until their stacks have names.
 #[derive(Debug)]
@@ -68,14 +52,14 @@ mod tests {
     #[test]
     fn rows_come_out_in_their_order_with_their_own_stacks() {
         let mut batch = Batch::new(Symbols::new(false));
-        let here = super::field as *const () as u64;
+        let here = rows_come_out_in_their_order_with_their_own_stacks as *const () as u64;
         let own = std::process::id();
         assert!(!batch.push("first", own, (Stack::None, Stack::Addresses(vec![here]))));
         assert!(!batch.push("second", own, (Stack::Addresses(vec![0x1000]), Stack::None)));
         let rows: Vec<_> = batch.take().collect();
         assert_eq!((rows[0].0, rows[1].0), ("first", "second"));
         assert!(rows[0].1.frames.is_empty() && rows[1].2.frames.is_empty());
-        assert!(rows[0].2.frames[0].symbol.as_deref().is_some_and(|symbol| symbol.contains("field")));
+        assert!(rows[0].2.frames[0].symbol.as_deref().is_some_and(|symbol| symbol.contains("rows_come_out")));
         assert_eq!(rows[1].1.frames[0].address, 0x1000);
         assert_eq!(batch.take().count(), 0);
     }

@@ -13,10 +13,20 @@ pub struct Frame {
     pub offset: u64,
     /// The executable, library or kernel module that it belongs to.
     pub module: Option<PathBuf>,
-    /// Whether its code lies within that of the next frame.
-    pub inlined: bool,
+    /// What is special in it.
+    pub mark: Mark,
     /// File and line of the source, where they were asked for and are known.
     pub source: Option<(PathBuf, u32)>,
+}
+
+/// What is special in a frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mark {
+    /// Nothing: it was called.
+    #[default]
+    None,
+    /// Its code lies within that of the next frame.
+    Inlined,
 }
 
 impl Frame {

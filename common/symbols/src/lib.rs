@@ -1,27 +1,7 @@
 //! Kernel and user stacks by name, for tools that print stacks.
 //!
-//! The kernel side (bpf/include/event/stack.bpf.h) stores each stack once and counts by its id. A tool reads the stacks of its
-//! rows from the map ([`StackMap`]), says which it is going to print, has all their addresses named at once
-//! ([`Symbols`]), and prints ([`print`]):
-//!
-//! ```no_run
-//! # fn rows() -> Vec<(u32, u64)> { Vec::new() }
-//! # fn example(map: &dyn corescope::libbpf_rs::MapCore, out: &mut corescope::Output) -> anyhow::Result<()> {
-//! use corescope_symbols::{Space, StackMap, Symbols, print};
-//!
-//! let stacks = StackMap::new(map);
-//! let mut symbols = Symbols::new(false);
-//! let rows: Vec<_> = rows().into_iter().map(|(pid, id)| (pid, stacks.read(id))).collect();
-//! for (pid, stack) in &rows {
-//!     symbols.want(Space::Process(*pid), stack);
-//! }
-//! symbols.resolve();
-//! for (pid, stack) in &rows {
-//!     print::text(out, &symbols.name(Space::Process(*pid), stack), print::Look::default());
-//! }
-//! # Ok(())
-//! # }
-//! ```
+//! The kernel side (bpf/include/event/stack.bpf.h) stores each stack once and counts by its id. A tool hands its rows with
+//! their ids to a [`Summary`], which reads the stacks, has all their addresses named at once ([`Symbols`]) and prints.
 //!
 //! Where each event of a stream brings its own stacks along (bpf/include/event/event_stack.bpf.h), a [`Batch`] has them named.
 //!
@@ -40,10 +20,12 @@ pub mod options;
 pub mod print;
 mod program;
 mod stack;
+pub mod summary;
 mod symbols;
 
 pub use batch::Batch;
-pub use frame::Frame;
+pub use frame::{Frame, Mark};
 pub use options::{Frames, Sides, Storage};
 pub use stack::{Stack, StackMap, event_stacks};
-pub use symbols::{Named, Space, Symbols};
+pub use summary::{Entry, Format, Side, Summary};
+pub use symbols::{End, Named, Space, Symbols};

@@ -1,6 +1,7 @@
 //! Options of tools that print stacks, as BCC names them.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::value_parser;
@@ -108,4 +109,22 @@ pub struct Sides {
     /// Print one line per stack, as flame graph tools read it
     #[arg(short, long, conflicts_with = "json")]
     pub folded: bool,
+}
+
+impl Sides {
+    /// The line that BCC's tools begin with: `what` they do, with which stacks, and when they end. Folded output has none.
+    #[must_use]
+    pub fn title(&self, what: &str, duration: Option<Duration>) -> String {
+        let stacks = match (self.user_stacks_only, self.kernel_stacks_only) {
+            _ if self.folded => return String::new(),
+            (true, _) => "user",
+            (_, true) => "kernel",
+            _ => "user + kernel",
+        };
+        let end = duration.map_or_else(
+            || "... Hit Ctrl-C to end.".into(),
+            |duration| format!(" for {} secs.", duration.as_secs_f64()),
+        );
+        format!("{what} by {stacks} stack{end}\n")
+    }
 }

@@ -6,8 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 use corescope::json::{self, Object};
 use corescope::{Output, escape};
 
-use crate::frame::Frame;
-use crate::symbols::{Named, Space};
+use crate::frame::{Frame, Mark};
+use crate::symbols::{End, Named, Space};
+
+/// What stands for what is missing of a stack that is deeper than stacks are kept.
+const CUT: &str = "[cut]";
 
 /// What text shows beside the names.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,8 +21,20 @@ pub struct Look {
     pub offsets: bool,
 }
 
-/// Writes the stack, a frame per line, the innermost function first.
-pub fn text(out: &mut Output, stack: &Named, look: Look) {
+/// Writes stacks as text, a frame per line, the innermost function first; `delimited` puts a line between those that have
+/// frames.
+pub fn text(out: &mut Output, stacks: &[Named], delimited: bool, look: Look) {
+    let mut before = false;
+    for stack in stacks {
+        if delimited && before && !stack.frames.is_empty() {
+            out.push("    --\n");
+        }
+        before |= !stack.frames.is_empty();
+        one_as_text(out, stack, look);
+    }
+}
+
+fn one_as_text(out: &mut Output, stack: &Named, look: Look) {
     if stack.lost {
         out.push("    ");
         out.push(missed(stack.space));
@@ -32,7 +47,7 @@ pub fn text(out: &mut Output, stack: &Named, look: Look) {
             let _ = write!(out.buffer, "{:016x} ", frame.address);
         }
         push_name(&mut out.buffer, stack.space, frame, look.offsets);
-        if frame.inlined {
+        if frame.mark == Mark::Inlined {
             out.push(" (inlined)");
         }
         if let Some((file, line)) = &frame.source {
@@ -42,30 +57,29 @@ pub fn text(out: &mut Output, stack: &Named, look: Look) {
         }
         out.end_line();
     }
-}
-
-/// Writes both stacks as text, the kernel's first; `delimited` puts a line between them where both are there.
-pub fn both_as_text(out: &mut Output, kernel: &Named, user: &Named, delimited: bool, look: Look) {
-    text(out, kernel, look);
-    if delimited && !kernel.frames.is_empty() && !user.frames.is_empty() {
-        out.push("    --\n");
+    if stack.end == End::Depth {
+        out.push("    ");
+        out.push(CUT);
+        out.end_line();
     }
-    text(out, user, look);
 }
 
-/// Writes one line for flame graphs: `comm;outermost;...;innermost value`, the user stack before the kernel's.
+/// Writes one line for flame graphs: `comm;outermost;...;innermost value`, the stack that text shows last first.
 ///
 /// flamegraph.pl takes what follows the last space as the value and splits the rest at semicolons: a semicolon within a
 /// name becomes a colon.
-pub fn folded(out: &mut Output, comm: &[u8], user: &Named, kernel: &Named, delimited: bool, look: Look, value: u64) {
+pub fn folded(out: &mut Output, comm: &[u8], stacks: &[Named], delimited: bool, look: Look, value: u64) {
     let start = out.buffer.len();
     escape::push(&mut out.buffer, comm);
     colons(&mut out.buffer[start..]);
-    push_folded(out, user, look);
-    if delimited && !kernel.frames.is_empty() && !user.frames.is_empty() {
-        out.push(";-");
+    let mut before = false;
+    for stack in stacks.iter().rev() {
+        if delimited && before && !stack.frames.is_empty() {
+            out.push(";-");
+        }
+        before |= !stack.frames.is_empty();
+        push_folded(out, stack, look);
     }
-    push_folded(out, kernel, look);
     let _ = write!(out.buffer, " {value}");
     out.end_line();
 }
@@ -75,6 +89,10 @@ fn push_folded(out: &mut Output, stack: &Named, look: Look) {
         out.push(";");
         out.push(missed(stack.space));
     }
+    if stack.end == End::Depth {
+        out.push(";");
+        out.push(CUT);
+    }
     for frame in stack.frames.iter().rev() {
         out.push(";");
         let start = out.buffer.len();
@@ -83,18 +101,21 @@ fn push_folded(out: &mut Output, stack: &Named, look: Look) {
     }
 }
 
-/// Writes both stacks into the object of a row, under the keys of [`crate::batch::FIELDS`].
-pub fn both_as_json(object: &mut Object<'_>, kernel: &Named, user: &Named) {
-    json(object.key("kernel_stack"), kernel);
-    json(object.key("user_stack"), user);
-}
-
-/// Writes a list of frames; one that could not be stored is `null`.
-pub fn json(out: &mut Vec<u8>, stack: &Named) {
+/// Writes a list of frames under `key`, `null` for a stack that could not be stored; and why it ends.
+pub fn json(object: &mut Object<'_>, key: &str, stack: &Named) {
+    let out = object.key(key);
     if stack.lost {
         out.extend_from_slice(b"null");
     } else {
         json::list(out, &stack.frames, push_json);
+    }
+    push_end(object.key(&format!("{key}_end")), stack.end);
+}
+
+fn push_end(out: &mut Vec<u8>, end: End) {
+    match end.name() {
+        Some(name) => json::text(out, name.as_bytes()),
+        None => out.extend_from_slice(b"null"),
     }
 }
 
@@ -109,7 +130,7 @@ fn push_json(out: &mut Vec<u8>, frame: &Frame) {
     if let Some(module) = &frame.module {
         object.text("module", module.as_os_str().as_bytes());
     }
-    if frame.inlined {
+    if frame.mark == Mark::Inlined {
         object.number("inlined", true);
     }
     if let Some((file, line)) = &frame.source {
@@ -148,37 +169,47 @@ fn colons(text: &mut [u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Look, both_as_text, folded, json, text};
-    use crate::frame::Frame;
-    use crate::symbols::{Named, Space};
+    use super::{Look, folded, json, text};
+    use crate::frame::{Frame, Mark};
+    use crate::symbols::{End, Named, Space};
     use corescope::Output;
+    use corescope::json::Object;
 
     fn frame(address: u64, symbol: &str) -> Frame {
         Frame { address, symbol: Some(symbol.into()), offset: 0x1f, ..Frame::default() }
     }
 
-    fn stacks() -> (Named, Named) {
-        let user = vec![frame(0x1000, "in<A;B>"), Frame::unknown(0x2000), frame(0x3000, "main")];
+    fn named(space: Space, frames: Vec<Frame>) -> Named {
+        Named { space, lost: false, frames, end: End::Walked }
+    }
+
+    /// The kernel's and the user's.
+    fn stacks() -> [Named; 2] {
         let kernel = vec![frame(0xffff_ffff_8100_0000, "__schedule"), Frame::unknown(0xffff_ffff_8200_0000)];
-        (
-            Named { space: Space::Process(7), lost: false, frames: user },
-            Named { space: Space::Kernel, lost: false, frames: kernel },
-        )
+        let user = vec![frame(0x1000, "in<A;B>"), Frame::unknown(0x2000), frame(0x3000, "main")];
+        [named(Space::Kernel, kernel), named(Space::Process(7), user)]
     }
 
     fn lost(space: Space) -> Named {
-        Named { space, lost: true, frames: Vec::new() }
+        Named { lost: true, ..named(space, Vec::new()) }
     }
 
     fn string(out: Output) -> String {
         String::from_utf8(out.buffer).expect("escaped text is UTF-8")
     }
 
+    fn parsed(stack: &Named) -> serde_json::Value {
+        let mut out = Vec::new();
+        let mut object = Object::new(&mut out);
+        json(&mut object, "stack", stack);
+        object.end();
+        serde_json::from_slice(&out).expect("valid JSON")
+    }
+
     #[test]
     fn text_is_bccs() {
-        let (user, kernel) = stacks();
         let mut out = Output::to_memory(false);
-        both_as_text(&mut out, &kernel, &user, true, Look::default());
+        text(&mut out, &stacks(), true, Look::default());
         assert_eq!(
             string(out),
             "    __schedule\n    0xffffffff82000000\n    --\n    in<A;B>\n    [unknown]\n    main\n"
@@ -187,38 +218,40 @@ mod tests {
 
     #[test]
     fn text_may_have_addresses_offsets_and_lines() {
-        let (user, _) = stacks();
         let mut out = Output::to_memory(false);
-        text(&mut out, &user, Look { addresses: true, offsets: true });
+        text(&mut out, &stacks()[1..], false, Look { addresses: true, offsets: true });
         assert!(string(out).starts_with("    0000000000001000 in<A;B>+0x1f\n    0000000000002000 [unknown]\n"));
-        let detailed = Frame { inlined: true, source: Some(("a\n.c".into(), 7)), ..frame(1, "f") };
+        let detailed = Frame { mark: Mark::Inlined, source: Some(("a\n.c".into(), 7)), ..frame(1, "f") };
         let mut out = Output::to_memory(false);
-        text(&mut out, &Named { space: Space::Kernel, lost: false, frames: vec![detailed] }, Look::default());
+        text(&mut out, &[named(Space::Kernel, vec![detailed])], false, Look::default());
         assert_eq!(string(out), "    f (inlined) a\\n.c:7\n");
     }
 
     #[test]
     fn folded_lines_are_what_flame_graphs_read() {
-        let (user, kernel) = stacks();
         let mut out = Output::to_memory(false);
-        folded(&mut out, b"a;b\n c", &user, &kernel, true, Look::default(), 42);
+        folded(&mut out, b"a;b\n c", &stacks(), true, Look::default(), 42);
         assert_eq!(string(out), "a:b\\n c;main;[unknown];in<A:B>;-;0xffffffff82000000;__schedule 42\n");
         let mut out = Output::to_memory(false);
-        let (user, kernel) = (lost(Space::Process(7)), lost(Space::Kernel));
-        folded(&mut out, b"c", &user, &kernel, true, Look::default(), 1);
+        folded(&mut out, b"c", &[lost(Space::Kernel), lost(Space::Process(7))], true, Look::default(), 1);
         assert_eq!(string(out), "c;[Missed User Stack];[Missed Kernel Stack] 1\n");
     }
 
     #[test]
+    fn a_stack_that_is_cut_is_marked_everywhere() {
+        let cut = Named { end: End::Depth, ..named(Space::Process(7), vec![frame(1, "f")]) };
+        let mut out = Output::to_memory(false);
+        text(&mut out, std::slice::from_ref(&cut), false, Look::default());
+        folded(&mut out, b"c", std::slice::from_ref(&cut), false, Look::default(), 1);
+        assert_eq!(string(out), "    f\n    [cut]\nc;[cut];f 1\n");
+        assert_eq!((&parsed(&cut)["stack_end"], &parsed(&stacks()[0])["stack_end"]), (&"depth".into(), &().into()));
+    }
+
+    #[test]
     fn json_keeps_what_is_known() {
-        let (user, _) = stacks();
-        let mut out = Vec::new();
-        json(&mut out, &user);
-        let parsed: serde_json::Value = serde_json::from_slice(&out).expect("valid JSON");
-        assert_eq!(parsed[0], serde_json::json!({"address": "0x0000000000001000", "symbol": "in<A;B>", "offset": 31}));
-        assert_eq!(parsed[1], serde_json::json!({"address": "0x0000000000002000"}));
-        let mut out = Vec::new();
-        json(&mut out, &lost(Space::Kernel));
-        assert_eq!(out, b"null");
+        let stack = &parsed(&stacks()[1])["stack"];
+        assert_eq!(stack[0], serde_json::json!({"address": "0x0000000000001000", "symbol": "in<A;B>", "offset": 31}));
+        assert_eq!(stack[1], serde_json::json!({"address": "0x0000000000002000"}));
+        assert_eq!(parsed(&lost(Space::Kernel))["stack"], serde_json::Value::Null);
     }
 }

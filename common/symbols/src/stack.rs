@@ -1,5 +1,6 @@
 //! Stacks as the kernel side stored them.
 
+use corescope::Tail;
 use corescope::libbpf_rs::{MapCore, MapFlags};
 
 /// `enum stack_special` of bpf/include/event/stack.bpf.h.
@@ -15,13 +16,27 @@ pub enum Stack {
     Lost,
     /// Its addresses.
     Addresses(Vec<u64>),
+    /// Its addresses up to the limit of depth: who called the last one is not known.
+    Cut(Vec<u64>),
 }
 
 impl Stack {
     /// The addresses, if there are any.
     #[must_use]
     pub fn addresses(&self) -> &[u64] {
-        if let Self::Addresses(addresses) = self { addresses } else { &[] }
+        match self {
+            Self::Addresses(addresses) | Self::Cut(addresses) => addresses,
+            Self::None | Self::Lost => &[],
+        }
+    }
+
+    /// A stack of which `limit` addresses are kept at most.
+    fn limited(addresses: Vec<u64>, limit: usize) -> Self {
+        match addresses.len() {
+            0 => Self::None,
+            length if length >= limit => Self::Cut(addresses),
+            _ => Self::Addresses(addresses),
+        }
     }
 }
 
@@ -49,7 +64,8 @@ impl<'map> StackMap<'map> {
             NONE => Stack::None,
             LOST => Stack::Lost,
             id => match self.0.lookup(&id.to_ne_bytes(), MapFlags::ANY) {
-                Ok(Some(bytes)) => Stack::Addresses(addresses(&bytes)),
+                // The depth stands before the addresses.
+                Ok(Some(bytes)) => Stack::limited(addresses(&bytes), bytes.len() / 8 - 1),
                 _ => Stack::Lost,
             },
         }
@@ -65,19 +81,11 @@ fn addresses(bytes: &[u8]) -> Vec<u64> {
 }
 
 /// The kernel's and the user's stack of an event, from what follows the sizes of `struct event_stacks`
-/// (bpf/include/event/event_stack.bpf.h).
+/// (bpf/include/event/event_stack.bpf.h), where `depth` addresses of each are kept at most.
 #[must_use]
-pub fn event_stacks(kernel_bytes: u32, user_bytes: u32, rest: &[u8]) -> (Stack, Stack) {
-    let split = rest.len().min(kernel_bytes as usize);
-    let (kernel, user) = rest.split_at(split);
-    (of_event(kernel, split), of_event(user, user_bytes as usize))
-}
-
-fn of_event(bytes: &[u8], size: usize) -> Stack {
-    match first(bytes, size / 8) {
-        addresses if addresses.is_empty() => Stack::None,
-        addresses => Stack::Addresses(addresses),
-    }
+pub fn event_stacks(kernel_bytes: u32, user_bytes: u32, mut tail: Tail<'_>, depth: u32) -> (Stack, Stack) {
+    let mut stack = |bytes: u32| Stack::limited(first(tail.take(bytes), bytes as usize / 8), depth as usize);
+    (stack(kernel_bytes), stack(user_bytes))
 }
 
 /// The first `depth` addresses.
@@ -106,11 +114,12 @@ mod tests {
 
     #[test]
     fn both_stacks_of_an_event() {
-        let bytes: Vec<u8> = [7u64, 9, 5, 6].iter().flat_map(|word| word.to_ne_bytes()).collect();
+        let record: Vec<u8> = [0u64, 7, 9, 5, 6].iter().flat_map(|word| word.to_ne_bytes()).collect();
+        let (_, tail) = corescope::event::<u64>(&record);
         let stack = |addresses: &[u64]| Stack::Addresses(addresses.to_vec());
-        assert_eq!(event_stacks(16, 8, &bytes), (stack(&[7, 9]), stack(&[5])));
-        assert_eq!(event_stacks(0, 8, &bytes), (Stack::None, stack(&[7])));
-        assert_eq!(event_stacks(8, 0, &bytes), (stack(&[7]), Stack::None));
-        assert_eq!(event_stacks(800, 800, &bytes), (stack(&[7, 9, 5, 6]), Stack::None));
+        assert_eq!(event_stacks(16, 8, tail, 9), (stack(&[7, 9]), stack(&[5])));
+        assert_eq!(event_stacks(0, 8, tail, 9), (Stack::None, stack(&[7])));
+        assert_eq!(event_stacks(8, 0, tail, 9), (stack(&[7]), Stack::None));
+        assert_eq!(event_stacks(16, 8, tail, 2), (Stack::Cut(vec![7, 9]), stack(&[5])));
     }
 }

@@ -10,7 +10,7 @@ use blazesym::symbolize::source::{Process, Source};
 use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
 use corescope::process::memory;
 
-use crate::frame::Frame;
+use crate::frame::{Frame, Mark};
 use crate::kernel::Kernel;
 use crate::stack::Stack;
 
@@ -35,6 +35,29 @@ pub struct Named {
     pub lost: bool,
     /// Its functions.
     pub frames: Vec<Frame>,
+    /// Why it has no more of them.
+    pub end: End,
+}
+
+/// Why a stack ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum End {
+    /// The kernel found no caller of its last function: the stack's own end, or code without frame pointers.
+    #[default]
+    Walked,
+    /// It is as deep as stacks are kept.
+    Depth,
+}
+
+impl End {
+    /// As in JSON; nothing where there is nothing to be said.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Walked => None,
+            Self::Depth => Some("depth"),
+        }
+    }
 }
 
 impl Named {
@@ -126,12 +149,13 @@ impl Symbols {
                 continue;
             };
             frames.extend(known.iter().map(|frame| {
-                let own = frame.symbol.is_some() && !frame.inlined;
+                let own = frame.symbol.is_some() && frame.mark == Mark::None;
                 let offset = if own { frame.offset + (address - place) } else { 0 };
                 Frame { address, offset, ..frame.clone() }
             }));
         }
-        Named { space, lost: *stack == Stack::Lost, frames }
+        let end = if matches!(stack, Stack::Cut(_)) { End::Depth } else { End::Walked };
+        Named { space, lost: *stack == Stack::Lost, frames, end }
     }
 
     /// Forgets the names of processes: by the next output their code may be another.
@@ -211,14 +235,14 @@ fn frames(address: u64, symbol: Symbolized<'_>) -> Vec<Frame> {
         symbol: Some(name.into_owned()),
         offset: offset as u64,
         module: module.clone(),
-        inlined: false,
+        mark: Mark::None,
         source: code_info.as_deref().and_then(source),
     };
     let inlined = inlined.iter().rev().map(|function| Frame {
         address,
         symbol: Some(function.name.to_string()),
         module: module.clone(),
-        inlined: true,
+        mark: Mark::Inlined,
         source: function.code_info.as_ref().and_then(source),
         ..Frame::default()
     });
@@ -231,7 +255,7 @@ fn source(info: &CodeInfo<'_>) -> Option<(PathBuf, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Frame, Named, Space, Symbols};
+    use super::{End, Frame, Named, Space, Symbols};
     use crate::stack::Stack;
 
     #[inline(never)]
@@ -311,13 +335,13 @@ mod tests {
     fn the_tracing_is_taken_off() {
         let frame = |symbol: &str| Frame { symbol: Some(symbol.into()), ..Frame::default() };
         let frames = ["bpf_prog_1", "bpf_trace_run4", "__schedule", "schedule"].map(frame).to_vec();
-        let mut named = Named { space: Space::Kernel, lost: false, frames };
+        let mut named = Named { space: Space::Kernel, lost: false, frames, end: End::Walked };
         named.begin_at("__schedule");
         assert_eq!(named.frames, ["__schedule", "schedule"].map(frame));
         named.begin_at("missing");
         assert_eq!(named.frames.len(), 2);
         let frames = vec![frame("bpf_prog_1_exit"), Frame::unknown(1), frame("bpf_trampoline_2"), frame("caller")];
-        let mut named = Named { space: Space::Kernel, lost: false, frames };
+        let mut named = Named { space: Space::Kernel, lost: false, frames, end: End::Walked };
         named.begin_at("function");
         assert_eq!(named.frames, ["caller"].map(frame));
         named.frames = vec![Frame::unknown(1)];

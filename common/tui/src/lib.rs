@@ -9,8 +9,8 @@
 //!
 //! struct Row { pid: u32, reads: u64 }
 //! const COLUMNS: &[Column<Row>] = corescope::columns![Row;
-//!     "PID", left 7, "pid", "Process id" => |row| row.pid.into(),
-//!     "READS", right 6, "reads", "Reads in the interval" => |row| row.reads.into(),
+//!     PID => |row| row.pid.into(),
+//!     "READS" right 6 "reads" number: "Reads in the interval" => |row| row.reads.into(),
 //! ];
 //!
 //! # fn read_the_map() -> Vec<Row> { Vec::new() }

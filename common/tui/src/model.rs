@@ -146,9 +146,9 @@ pub(crate) mod tests {
     }
 
     pub(crate) const COLUMNS: &[Column<Row>] = corescope::columns![Row;
-        "PID", right 7, "pid", "" => |row| row.pid.into(),
-        "COMM", left 10, "comm", "" => |row| Value::c_string(row.comm),
-        "IO/s", right 6, "rate", "" => |row| Value::Size(row.rate),
+        PID as "PID" right 7 => |row| row.pid.into(),
+        COMM as "COMM" left 10 => |row| Value::c_string(row.comm),
+        "IO/s" right 6 "rate" number: "" => |row| Value::Size(row.rate),
     ];
 
     pub(crate) fn top() -> Top<Row> {

@@ -1,7 +1,6 @@
 #![doc = include_str!("../manual.md")]
 
 mod check;
-mod names;
 
 use std::mem::MaybeUninit;
 use std::path::PathBuf;
@@ -12,18 +11,17 @@ use bpf::CapableSkelBuilder;
 use check::{COLUMNS, Check};
 use clap::{Parser, ValueEnum};
 use corescope::Manual;
+use corescope::event;
 use corescope::kernel::{has_kprobes, permits_fentry};
 use corescope::object::filter::PinnedMaps;
-use corescope::stream::{event, stream_batches};
+use corescope::stream::stream_batches;
 use corescope::{Buffer, Common, Filter, Output, Setup, Table, cli, column};
-use corescope_symbols::{Batch, Frames, Symbols, event_stacks, print};
+use corescope_symbols::{Batch, Frames, Symbols, event_stacks, print, summary};
 
 corescope::skeleton!();
 
-const MANUAL: Manual = Manual {
-    text: include_str!("../manual.md"),
-    fields: || [column::fields(COLUMNS), corescope_symbols::batch::FIELDS.to_vec()].concat(),
-};
+const MANUAL: Manual =
+    Manual { text: include_str!("../manual.md"), fields: || [column::fields(COLUMNS), summary::fields()].concat() };
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -105,6 +103,7 @@ fn run(mut args: Args) -> Result<()> {
     })?;
     let mut out = Output::new(args.common.json);
     let table = Table::new(COLUMNS).show("TID", args.extra).show("INSETID", args.extra);
+    let depth = args.frames.depth()?;
     let look = print::Look { addresses: args.common.verbose, offsets: true };
     let mut batch = Batch::new(Symbols::new(args.frames.source_lines));
     let links = corescope::attach(&skel, &args.common)?;
@@ -114,15 +113,18 @@ fn run(mut args: Args) -> Result<()> {
     table.header(&mut out);
     stream_batches(&skel, links, out, |record, out| {
         let due = record.is_none_or(|record| {
-            let (event, rest) = event::<Check>(record);
-            let stacks = event_stacks(event.stacks.kernel_bytes, event.stacks.user_bytes, rest);
+            let (event, tail) = event::<Check>(record);
+            let stacks = event_stacks(event.stacks.kernel_bytes, event.stacks.user_bytes, tail, depth);
             batch.push(*event, event.pid, stacks)
         });
         for (event, mut kernel, user) in due.then(|| batch.take()).into_iter().flatten() {
             kernel.begin_at("cap_capable");
-            table.row_and(out, &event, |object| print::both_as_json(object, &kernel, &user));
+            table.row_and(out, &event, |object| {
+                print::json(object, "kernel_stack", &kernel);
+                print::json(object, "user_stack", &user);
+            });
             if !out.is_json() {
-                print::both_as_text(out, &kernel, &user, false, look);
+                print::text(out, &[kernel, user], false, look);
             }
             out.flush_if_full();
         }

@@ -37,7 +37,7 @@ fn roots() -> i32 {
 
 /// The rows of this process's own checks for a capability.
 fn own<'a>(seen: &'a Seen, name: &str) -> Vec<&'a Value> {
-    seen.rows_with("pid", std::process::id()).into_iter().filter(|row| row["name"] == name).collect()
+    seen.rows_with("pid", std::process::id()).into_iter().filter(|row| row["cap_name"] == name).collect()
 }
 
 fn count(rows: &[&Value], key: &str, value: impl Into<Value>) -> usize {
@@ -138,7 +138,7 @@ fn answers_hold_across_user_namespaces() {
         drop(inside);
         let seen = tool.stop();
         let count = |asker: u32, uid: u32, namespace: u64, verdict: &str| {
-            let rows = seen.rows_with("name", "CAP_SYS_RESOURCE").into_iter();
+            let rows = seen.rows_with("cap_name", "CAP_SYS_RESOURCE").into_iter();
             let alike = |row: &&Value| row["pid"] == asker && row["uid"] == uid && row["user_ns"] == namespace;
             rows.filter(alike).filter(|row| row["verdict"] == verdict).count()
         };
@@ -151,7 +151,7 @@ fn answers_hold_across_user_namespaces() {
             count(own, NOBODY - 1, namespace, "deny"),
         ];
         assert_eq!(counts, [2, 3, 5, 7], "{hook}");
-        assert_eq!(seen.rows_with("name", "CAP_SYS_RESOURCE").len(), 17, "{hook}");
+        assert_eq!(seen.rows_with("cap_name", "CAP_SYS_RESOURCE").len(), 17, "{hook}");
     }
 }
 
@@ -296,7 +296,7 @@ fn unique(arguments: &[&str], expected: usize) {
     }
     let seen = tool.stop();
     assert_eq!(seen.lost(), 0, "{}", seen.messages);
-    seen.assert_all(seen.rows_with("name", "CAP_SYS_CHROOT").len(), expected);
+    seen.assert_all(seen.rows_with("cap_name", "CAP_SYS_CHROOT").len(), expected);
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn at_full_speed(checks: usize, arguments: &[&str]) -> Seen {
     // The rows take a while to print and to read, and at its end the tool waits just for a moment.
     thread::sleep(Duration::from_secs(1));
     let seen = tool.stop();
-    seen.assert_all(seen.rows_with("name", "CAP_SYS_CHROOT").len(), THREADS * checks);
+    seen.assert_all(seen.rows_with("cap_name", "CAP_SYS_CHROOT").len(), THREADS * checks);
     seen
 }
 
@@ -350,7 +350,7 @@ fn at_full_speed_rows_and_losses_are_what_was_made() {
 #[test]
 fn full_buffers_of_stacks_are_counted() {
     let seen = at_full_speed(251, &["-K", "-U", "--buffer", "16K"]);
-    let rows = seen.rows_with("name", "CAP_SYS_CHROOT");
+    let rows = seen.rows_with("cap_name", "CAP_SYS_CHROOT");
     assert!(!rows.is_empty());
     rows.into_iter().for_each(assert_kernel_stack);
 }

@@ -1,18 +1,17 @@
 //! An exec, as it is printed.
 
-use corescope::stream::event;
-use corescope::{Column, Value, escape};
+use corescope::event;
+use corescope::{Column, Value, errno, escape};
 
-use crate::bpf::types::{execsnoop_call as Call, execsnoop_event as Event};
+use crate::bpf::types::{execsnoop_call as Call, execsnoop_event as Event, execsnoop_flags as Flags};
 
 /// The system calls whose failures are seen, and how the kernel side reads their arguments.
 pub(crate) const CALLS: &[(&str, u32)] =
     &[("execve", Call::EXECSNOOP_EXECVE.0), ("execveat", Call::EXECSNOOP_EXECVEAT.0)];
 
-/// `execsnoop_flags` of bpf/execsnoop.bpf.c.
-const CUT: u32 = 1;
-const UNREADABLE: u32 = 2;
-const SCRIPT: u32 = 4;
+const CUT: u32 = Flags::EXECSNOOP_CUT.0;
+const UNREADABLE: u32 = Flags::EXECSNOOP_UNREADABLE.0;
+const SCRIPT: u32 = Flags::EXECSNOOP_SCRIPT.0;
 
 /// An exec, with its strings.
 pub(crate) struct Exec {
@@ -24,28 +23,30 @@ pub(crate) struct Exec {
 }
 
 pub(crate) const COLUMNS: &[Column<Exec>] = corescope::columns![Exec;
-    "TIME", left 8, "time", "When it was executed" => |exec| Value::Time(exec.event.time_ns),
-    "TIME(s)", left 8, "", "The same, in seconds since the start" => |exec| Value::Elapsed(exec.event.time_ns),
-    "UID", left 6, "uid", "Real user id" => |exec| exec.event.uid.into(),
-    "CPU", left 3, "cpu", "CPU that it was executed on" => |exec| exec.event.cpu.into(),
-    "PCOMM", left 16, "comm", "Name of the new program (of the caller, where the exec failed)" =>
+    TIME: "When it was executed" => |exec| Value::Time(exec.event.time_ns),
+    text "TIME(s)" left 8: "The same, in seconds since the start" => |exec| Value::Elapsed(exec.event.time_ns),
+    UID => |exec| exec.event.uid.into(),
+    CPU: "CPU that it was executed on" => |exec| exec.event.cpu.into(),
+    COMM as "PCOMM" left 16: "Name of the new program (of the caller if the exec failed)" =>
         |exec| Value::c_string(&exec.event.comm),
-    "PARENT", left 16, "parent_comm", "Name of the parent process" => |exec| Value::c_string(&exec.event.parent_comm),
-    "PID", left 7, "pid", "Process id" => |exec| exec.event.pid.into(),
-    "PPID", left 7, "ppid", "Process id of the parent" => |exec| exec.event.ppid.into(),
-    "RET", right 3, "ret", "0, or the error as a negative errno" => |exec| exec.event.ret.into(),
-    "ARGS", left 0, "", "File that was executed and the arguments after the first; ... where they were cut" => |exec| exec.line(),
-    "", left 0, "filename", "File that was executed, as the caller named it" => |exec| Value::c_string(&exec.path),
-    "", left 0, "args", "The argument vector of the new process" => |exec| Value::Words(exec.argv().collect()),
-    "", left 0, "args_cut", "Whether there were more arguments than are shown" => |exec| exec.is_cut().into(),
+    PARENT_COMM => |exec| Value::c_string(&exec.event.parent_comm),
+    PID => |exec| exec.event.pid.into(),
+    PPID => |exec| exec.event.ppid.into(),
+    RET: "0, or the error as a negative number" => |exec| exec.event.ret.into(),
+    json ERRNO => |exec| errno::of(exec.event.ret).into(),
+    json ERROR => |exec| errno::name_of(exec.event.ret).into(),
+    text "ARGS" left 0: "File that was executed and the arguments after the first; ... where they are cut" =>
+        |exec| exec.line(),
+    json PATH: "File that was executed, as the caller named it" => |exec| escape::c_string(&exec.path).into(),
+    json ARGS => |exec| Value::Words(exec.argv().collect()),
+    json ARGS_CUT => |exec| exec.is_cut().into(),
 ];
 
 impl Exec {
     /// The event of a record and the strings behind it; at most `max_args` arguments are shown.
     pub(crate) fn new(record: &[u8], max_args: usize, quote: bool) -> Self {
-        let (event, strings) = event::<Event>(record);
-        let (path, rest) = first(strings, event.path_len);
-        let (args, _) = first(rest, event.args_len);
+        let (event, mut strings) = event::<Event>(record);
+        let (path, args) = (strings.take(event.path_len), strings.take(event.args_len));
         Self { event: *event, path: path.to_vec(), args: args.to_vec(), max_args, quote }
     }
 
@@ -76,11 +77,6 @@ impl Exec {
         }
         if self.quote { Value::Quoted(words) } else { Value::Words(words) }
     }
-}
-
-/// The first `length` bytes and the rest. A record in the buffer may be longer than its strings.
-fn first(bytes: &[u8], length: u32) -> (&[u8], &[u8]) {
-    bytes.split_at(bytes.len().min(length as usize))
 }
 
 #[cfg(test)]

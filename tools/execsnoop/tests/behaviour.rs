@@ -54,7 +54,7 @@ fn every_exec_is_a_row_with_its_exact_arguments() {
         assert_eq!(row["ppid"], std::process::id());
         assert_eq!(row["uid"], 0);
         assert_eq!(row["ret"], 0);
-        assert_eq!(row["filename"], json!(path));
+        assert_eq!(row["path"], json!(path));
         assert_eq!(row["args"], json!([path, "a b", "", "line\nbreak", "\u{1b}[31m", "\"'\\", "é"]));
         assert_eq!(row["args_cut"], false);
     }
@@ -66,7 +66,7 @@ fn bytes_that_are_no_text_are_kept() {
     let path = program(&scratch, "cs-bytes");
     let tool = Tool::start("execsnoop", &[]);
     run(&path, &[OsStr::from_bytes(b"\xff\xfe")]);
-    assert_eq!(row(&tool.stop(), "cs-bytes")["args"][1], json!([255, 254]));
+    assert_eq!(row(&tool.stop(), "cs-bytes")["args_bytes"][1], json!([255, 254]));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn failed_execs_are_seen_when_asked_for() {
     let present = env::current_exe().expect("this test");
     assert_eq!(workload::execve_unreadable(present.as_os_str()).raw_os_error(), Some(14));
     let seen = tool.stop();
-    let rows = seen.rows_with("filename", "/corescope/missing");
+    let rows = seen.rows_with("path", "/corescope/missing");
     assert_eq!(rows.len(), RUNS, "{}", seen.messages);
     for row in rows {
         assert_eq!(row["ret"], -2);
@@ -148,7 +148,7 @@ fn failed_execs_are_seen_when_asked_for() {
         assert_eq!(row["args"], json!(["zero", "", "a b"]));
         assert_eq!(row["args_cut"], false);
     }
-    let unreadable = seen.rows_with("filename", json!(present));
+    let unreadable = seen.rows_with("path", json!(present));
     assert_eq!(unreadable.len(), 1, "{}", seen.messages);
     assert_eq!(unreadable[0]["ret"], -14);
     assert_eq!(unreadable[0]["args_cut"], true);
@@ -172,7 +172,7 @@ fn failed_execs_of_32_bit_callers_are_seen() {
         assert_eq!(results, [-libc::ENOENT; 2]);
     }
     let seen = tool.stop();
-    let rows = seen.rows_with("filename", "/corescope/missing-32");
+    let rows = seen.rows_with("path", "/corescope/missing-32");
     assert_eq!(rows.len(), 2 * RUNS, "{}", seen.messages);
     assert!(rows.iter().all(|row| row["ret"] == -2 && row["args"] == json!(["zero", "", "a b"])), "{rows:?}");
 }
@@ -181,7 +181,7 @@ fn failed_execs_of_32_bit_callers_are_seen() {
 fn failed_execs_are_not_seen_otherwise() {
     let tool = Tool::start("execsnoop", &[]);
     workload::execve("/corescope/missing".as_ref(), &[OsStr::new("zero")]);
-    assert!(tool.stop().rows_with("filename", "/corescope/missing").is_empty());
+    assert!(tool.stop().rows_with("path", "/corescope/missing").is_empty());
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn execveat_and_threads_that_do_not_lead() {
     assert_eq!(thread["ppid"], std::process::id());
     let at: Vec<&Value> = seen.rows().filter(|row| row["args"] == json!(["by descriptor"])).collect();
     assert_eq!(at.len(), 1, "{}", seen.messages);
-    assert!(at[0]["filename"].as_str().expect("text").starts_with("/dev/fd/"));
+    assert!(at[0]["path"].as_str().expect("text").starts_with("/dev/fd/"));
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn scripts_show_what_was_called() {
     run(&script, &[OsStr::new("argument")]);
     let seen = tool.stop();
     let row = row(&seen, "cs-script");
-    assert_eq!(row["filename"], json!(script));
+    assert_eq!(row["path"], json!(script));
     assert_eq!(row["args"], json!([interpreter, "-option", script, "argument"]));
 }
 
@@ -269,7 +269,7 @@ fn at_full_speed_rows_and_losses_are_what_was_made() {
     }
     failing.join().expect("failing is what it does");
     let seen = tool.stop();
-    let rows = seen.rows_with("comm", "cs-speed").len() + seen.rows_with("filename", "/corescope/speed").len();
+    let rows = seen.rows_with("comm", "cs-speed").len() + seen.rows_with("path", "/corescope/speed").len();
     seen.assert_all(rows, EXECS + FAILED);
     assert!(rows > 1000, "{rows} rows");
 }

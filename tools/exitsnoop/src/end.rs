@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use corescope::stream::event;
+use corescope::event;
 use corescope::{Column, Value, signal_name};
 
-use crate::bpf::types::exitsnoop_event as Event;
+use crate::bpf::types::{exitsnoop_event as Event, exitsnoop_flags as Flags};
 
-/// `exitsnoop_flags` of bpf/exitsnoop.bpf.c.
-const ARGS: u32 = 1;
-const CUT: u32 = 2;
+const ARGS: u32 = Flags::EXITSNOOP_ARGS.0;
+const CUT: u32 = Flags::EXITSNOOP_CUT.0;
 
 /// An end, with the arguments of who ended.
 pub(crate) struct End {
@@ -19,36 +18,30 @@ pub(crate) struct End {
 }
 
 pub(crate) const COLUMNS: &[Column<End>] = corescope::columns![End;
-    "TIME", left 12, "time", "When it ended; the header names the time zone" => |end| Value::TimeMs(end.event.time_ns),
-    "LABEL", left 5, "label", "What --label gives, or null" => |end| end.label.as_deref().map_or(Value::Missing, Value::from),
-    "PCOMM", left 16, "comm", "Name of the process, or of the thread with --per-thread" =>
+    TIME as "TIME" left 12: "When it ended; the header names the time zone" => |end| Value::TimeMs(end.event.time_ns),
+    "LABEL" left 5 "label" text: "What --label gives, or null" => |end| end.label.as_deref().into(),
+    COMM as "PCOMM" left 16: "Name of the process, or of the thread with --per-thread" =>
         |end| Value::c_string(&end.event.comm),
-    "PID", left 7, "pid", "Process id" => |end| end.event.pid.into(),
-    "PPID", left 7, "ppid", "Process id of the parent" => |end| end.event.ppid.into(),
-    "TID", left 7, "tid", "Thread id: without --per-thread that of the first thread, which is the process id" =>
+    PID => |end| end.event.pid.into(),
+    PPID => |end| end.event.ppid.into(),
+    TID: "Thread id: without --per-thread that of the first thread, which is the process id" =>
         |end| end.event.tid.into(),
-    "AGE(s)", left 7, "age_ns", "Time since the start of the process, or of the thread with --per-thread" =>
+    "AGE(s)" left 7 "age_ns" number: "Time since the start of the process, or of the thread with --per-thread" =>
         |end| Value::Scaled { raw: end.event.age_ns, per: 1_000_000_000, decimals: 2 },
-    "EXIT_CODE", left 10, "", "0, the code that it exited with, or the signal that ended it" =>
-        |end| end.outcome().into(),
-    "", left 0, "exit_code", "The code that it exited with, or null where a signal ended it" =>
-        |end| end.code().map_or(Value::Missing, Value::from),
-    "", left 0, "signal", "The signal that ended it, or null" => |end| end.signal().map_or(Value::Missing, Value::from),
-    "", left 0, "signal_name", "Its name without SIG, or null" =>
-        |end| end.signal().and_then(signal_name).map_or(Value::Missing, Value::from),
-    "", left 0, "core_dumped", "Whether a core dump was made" => |end| end.core_dumped().into(),
-    "ARGS", left 0, "args", "The argument vector, in text with --args; - or null where it cannot be read" => |end| end.argv(),
-    "", left 0, "args_cut", "Whether there were more arguments than are shown" =>
-        |end| (end.event.flags & CUT != 0).into(),
+    text "EXIT_CODE" left 10: "0, the code that it exited with, or the signal that ended it" => |end| end.outcome().into(),
+    json "exit_code" number: "The code that it exited with; null if a signal ended it" => |end| end.code().into(),
+    json SIGNAL: "The signal that ended it, or null" => |end| end.signal().into(),
+    json SIGNAL_NAME => |end| end.signal().and_then(signal_name).into(),
+    json "core_dumped" bool: "Whether a core dump was made" => |end| end.core_dumped().into(),
+    ARGS: "Arguments, in text with --args; - or null if they cannot be read" => |end| end.argv(),
+    json ARGS_CUT => |end| (end.event.flags & CUT != 0).into(),
 ];
 
 impl End {
     /// The event of a record and the arguments behind it.
     pub(crate) fn new(record: &[u8], label: Option<Arc<str>>) -> Self {
-        let (event, args) = event::<Event>(record);
-        // A record in the buffer may be longer than its arguments.
-        let length = args.len().min(event.args_len as usize);
-        Self { event: *event, args: args[..length].to_vec(), label }
+        let (event, mut strings) = event::<Event>(record);
+        Self { event: *event, args: strings.take(event.args_len).to_vec(), label }
     }
 
     /// The signal that ended it: the status is that of wait(2).

@@ -8,8 +8,9 @@ use bpf::KillsnoopSkelBuilder;
 use bpf::types::signal_event as Event;
 use clap::Parser;
 use corescope::Manual;
-use corescope::stream::event;
-use corescope::{Buffer, Column, Common, Filter, Output, Table, Value, cli, column, kill, signal_name};
+use corescope::event;
+use corescope::syscalls::Abi;
+use corescope::{Buffer, Column, Common, Filter, Output, Table, Value, cli, column, errno, kill, signal_name};
 
 corescope::skeleton!();
 
@@ -40,26 +41,22 @@ struct Args {
 }
 
 const COLUMNS: &[Column<Event>] = corescope::columns![Event;
-    "TIME", left 9, "time", "When the call returned" => |call| Value::Time(call.time_ns),
-    "PID", left 7, "pid", "Process that called" => |call| call.pid.into(),
-    "", left 0, "tid", "Its thread that called" => |call| call.tid.into(),
-    "COMM", left 16, "comm", "Name of that thread" => |call| Value::c_string(&call.comm),
-    "", left 0, "call", "System call: kill, tkill, tgkill, pidfd_send_signal, rt_sigqueueinfo or rt_tgsigqueueinfo" =>
-        |call| kill::call(call.call).map_or(Value::Missing, Value::from),
-    "SIG", left 4, "signal", "Number of the signal; 0 asks whether the target is there" => |call| call.signal.into(),
-    "SIGNAL", left 11, "", "The signal by name, with -n" => |call| kill::show_signal(call.signal, true).into(),
-    "", left 0, "signal_name", "Its name without SIG, or null" =>
-        |call| u32::try_from(call.signal).ok().and_then(signal_name).map_or(Value::Missing, Value::from),
-    "TPID", left 7, "tpid", "Process that it is for; as given where there is none or a group: 0, -1, -PGID" => tpid,
-    "", left 0, "ttid", "Thread that it is for, or null where it is for the process" => |call| match call.ttid {
-        0 => Value::Missing,
-        tid => tid.into(),
-    },
-    "", left 0, "tcomm", "Name of the target, or null where there is none" => |call| match call.tcomm[0] {
-        0 => Value::Missing,
-        _ => Value::c_string(&call.tcomm),
-    },
-    "RESULT", left 0, "result", "0, or the error as a negative errno" => |call| call.result.into(),
+    TIME as "TIME" left 9: "When the call returned" => |call| Value::Time(call.time_ns),
+    PID: "Process that called" => |call| call.pid.into(),
+    json TID: "Its thread that called" => |call| call.tid.into(),
+    COMM: "Name of that thread" => |call| Value::c_string(&call.comm),
+    json SYSCALL: "kill, tkill, tgkill, pidfd_send_signal, rt_sigqueueinfo or rt_tgsigqueueinfo" =>
+        |call| kill::call(call.call).into(),
+    json ABI => |call| Abi::of(call.compat != 0).name().into(),
+    SIGNAL: "Number of the signal; 0 asks whether the target is there" => |call| call.signal.into(),
+    text "SIGNAL" left 11: "The signal by name, with -n" => |call| kill::show_signal(call.signal, true).into(),
+    json SIGNAL_NAME => |call| u32::try_from(call.signal).ok().and_then(signal_name).into(),
+    TPID: "Process that it is for; as given if there is none or it is a group: 0, -1, -PGID" => tpid,
+    json TTID => |call| (call.ttid != 0).then_some(call.ttid).into(),
+    json TCOMM => |call| (call.tcomm[0] != 0).then(|| Value::c_string(&call.tcomm)).into(),
+    RET as "RESULT" left 0: "0, or the error as a negative number" => |call| call.result.into(),
+    json ERRNO => |call| errno::of(call.result).into(),
+    json ERROR => |call| errno::name_of(call.result).into(),
 ];
 
 fn tpid(call: &Event) -> Value<'_> {

@@ -57,14 +57,14 @@ fn every_call_is_a_row_with_its_target() {
         ("rt_tgsigqueueinfo", RUNS, json!(pid)),
     ];
     for (call, count, ttid) in calls {
-        let rows: Vec<&Value> = own(&seen).into_iter().filter(|row| row["call"] == call).collect();
+        let rows: Vec<&Value> = own(&seen).into_iter().filter(|row| row["syscall"] == call).collect();
         assert_eq!(rows.len(), count, "{call}");
         for row in rows {
             assert_eq!(row["tid"], workload::tid());
             assert_eq!(row["tpid"], pid, "{row}");
             assert_eq!(row["ttid"], ttid, "{row}");
             assert_eq!(row["tcomm"], comm.as_str(), "{row}");
-            assert_eq!((&row["signal"], &row["signal_name"], &row["result"]), (&json!(0), &Value::Null, &json!(0)));
+            assert_eq!((&row["signal"], &row["signal_name"], &row["ret"]), (&json!(0), &Value::Null, &json!(0)));
         }
     }
 }
@@ -83,7 +83,7 @@ fn signals_that_end_their_targets() {
     let rows = own(&seen);
     assert_eq!(rows.len(), sent.len(), "{}", seen.messages);
     for ((pid, signal), row) in sent.iter().zip(&rows) {
-        assert_eq!((&row["tpid"], &row["signal"], &row["result"]), (&json!(pid), &json!(signal), &json!(0)));
+        assert_eq!((&row["tpid"], &row["signal"], &row["ret"]), (&json!(pid), &json!(signal), &json!(0)));
     }
     let names: Vec<&Value> = rows.iter().map(|row| &row["signal_name"]).collect();
     assert_eq!(names, ["USR1", "TERM", "KILL", "RTMIN+3"]);
@@ -124,7 +124,7 @@ fn calls_that_fail() {
     }
     let rows: Vec<(i64, i64)> = own(&seen)
         .iter()
-        .map(|row| (row["tpid"].as_i64().expect("a target"), row["result"].as_i64().expect("a result")))
+        .map(|row| (row["tpid"].as_i64().expect("a target"), row["ret"].as_i64().expect("a result")))
         .collect();
     let failed: Vec<(i64, i64)> = failed.into_iter().map(|(pid, result)| (pid.into(), result.into())).collect();
     assert_eq!(rows, failed, "{}", seen.messages);
@@ -162,7 +162,7 @@ fn who_calls_to_whom_and_what() {
         let rows = own(&seen);
         assert_eq!(rows.len(), *expected, "{arguments:?} {}", seen.messages);
         assert!(tid != me() && rows.iter().all(|row| row["tid"] == tid));
-        for row in rows.iter().filter(|row| row["call"] == "tkill") {
+        for row in rows.iter().filter(|row| row["syscall"] == "tkill") {
             assert_eq!((&row["tpid"], &row["ttid"]), (&json!(me()), &json!(tid)));
         }
     }
@@ -216,7 +216,7 @@ fn descriptors_that_are_none() {
     let rows = own(&seen);
     assert_eq!(rows.len(), 3 * RUNS, "{}", seen.messages);
     for row in rows {
-        assert_eq!((&row["tpid"], &row["tcomm"], &row["result"]), (&Value::Null, &Value::Null, &json!(-libc::EBADF)));
+        assert_eq!((&row["tpid"], &row["tcomm"], &row["ret"]), (&Value::Null, &Value::Null, &json!(-libc::EBADF)));
     }
 }
 
@@ -257,7 +257,7 @@ fn programs_of_32_bits_call_as_well() {
     let seen = tool.stop();
     for name in ["kill", "tkill", "tgkill"] {
         let rows: Vec<&Value> =
-            seen.rows_with("tpid", pid).into_iter().filter(|row| row["call"] == name && row["result"] == 0).collect();
+            seen.rows_with("tpid", pid).into_iter().filter(|row| row["syscall"] == name && row["ret"] == 0).collect();
         assert_eq!(rows.len(), RUNS, "{name} {}", seen.messages);
         assert!(rows.iter().all(|row| row["signal_name"] == "WINCH"));
     }

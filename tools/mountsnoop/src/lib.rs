@@ -11,7 +11,7 @@ use bpf::MountsnoopSkelBuilder;
 use clap::Parser;
 use corescope::Manual;
 use corescope::object::filter::PinnedMaps;
-use corescope::{Buffer, Common, Filter, Output, Table, Value, cli, column, table};
+use corescope::{Buffer, Common, Filter, Output, Starts, Table, Value, cli, column, table};
 use made::{COLUMNS, DETAILS, Made};
 
 corescope::skeleton!();
@@ -54,6 +54,7 @@ fn run(args: Args) -> Result<()> {
         filter.apply(setup)?;
         args.buffer.apply(setup)?;
         setup.load_if("mountsnoop_enter", args.detailed)?;
+        setup.keep_starts(Starts::OfCalls)?;
         setup.trace_calls(calls::SYSCALLS)
     })?;
     let mut out = Output::new(args.common.json);

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use corescope::stream::event;
-use corescope::{Column, Value, errno, escape, flags};
+use corescope::syscalls::Abi;
+use corescope::{Column, Value, errno, escape, event, flags};
 
 use crate::bpf::types::mountsnoop_event as Event;
-use crate::calls::{ATTRIBUTES, BINARY, CALLS, COMMANDS, Call, Kind, MAGIC, MAGIC_MASK, MOUNT};
+use crate::calls::{ATTRIBUTES, BINARY, CALLS, COMMANDS, Call, Kind, MAGIC, MAGIC_MASK, MOUNT, SYSCALLS};
 
 /// `STRING_BYTES` of bpf/mountsnoop.bpf.c: a string that takes all of it was cut.
 const STRING_BYTES: usize = 4097;
@@ -20,46 +20,48 @@ pub(crate) struct Made {
 }
 
 pub(crate) const COLUMNS: &[Column<Made>] = corescope::columns![Made;
-    "TIME", left 8, "time", "When the call returned" => |made| Value::Time(made.event.time_ns),
-    "COMM", left 16, "comm", "Name of the caller" => |made| Value::c_string(&made.event.comm),
-    "PID", left 7, "pid", "Process id" => |made| made.event.pid.into(),
-    "TID", left 7, "tid", "Thread id" => |made| made.event.tid.into(),
-    "PCOMM", left 16, "parent_comm", "Name of the parent process" => |made| Value::c_string(&made.event.parent_comm),
-    "PPID", left 7, "ppid", "Process id of the parent" => |made| made.event.ppid.into(),
-    "MNT_NS", left 11, "mnt_ns", "Mount namespace of the caller: inode number of /proc/PID/ns/mnt" =>
-        |made| made.event.mnt_ns.into(),
-    "CALL", left 0, "", "The call in C: arguments by name, and the result; ... where one is cut" =>
+    TIME: "When the call returned" => |made| Value::Time(made.event.time_ns),
+    COMM: "Name of the caller" => |made| Value::c_string(&made.event.comm),
+    PID => |made| made.event.pid.into(),
+    TID => |made| made.event.tid.into(),
+    PARENT_COMM as "PCOMM" left 16 => |made| Value::c_string(&made.event.parent_comm),
+    PPID => |made| made.event.ppid.into(),
+    MNTNS: "Mount namespace of the caller: inode number of /proc/PID/ns/mnt" => |made| made.event.mnt_ns.into(),
+    text "CALL" left 0: "The call in C: arguments by name, and the result; ... where one is cut" =>
         |made| Value::Escaped(made.line()),
-    "OP", left 0, "call", "Name of the call" => |made| made.call().name.into(),
-    "RET", left 0, "", "Result: a descriptor, 0, or an error" => |made| made.result().into(),
-    "", left 0, "ret", "Result: a descriptor, 0, or a negative errno" => |made| made.event.ret.into(),
-    "", left 0, "errno", "Name of the error" => |made| errno::name(-made.event.ret).map_or(Value::Missing, Value::from),
-    "LAT(us)", left 0, "latency_ns", "How long the call took; with --detailed only" => |made| made.latency(),
-    "FS", left 0, "fs_type", "Type of the file system" => |made| made.value("fs_type"),
-    "SOURCE", left 0, "source", "What is mounted, moved, opened, or made the root" => |made| made.value("source"),
-    "SOURCE_FD", left 0, "source_fd", "Folder that the source is relative to, -100 for the current one" =>
+    text "OP" left 0: "Name of the call" => |made| made.call().name.into(),
+    json SYSCALL => |made| made.syscall().into(),
+    json ABI => |made| Abi::of(made.event.compat != 0).name().into(),
+    text "RET" left 0: "Result: a descriptor, 0, or an error" => |made| made.result().into(),
+    json RET: "Result: a descriptor, 0, or the error as a negative number" => |made| made.event.ret.into(),
+    json ERRNO => |made| errno::of(made.event.ret).into(),
+    json ERROR => |made| errno::name_of(made.event.ret).into(),
+    LATENCY_MS as "LAT(us)" left 0: "How long the call took; with --detailed only" => |made| made.latency(),
+    "FS" left 0 "fs_type" text: "Type of the file system" => |made| made.value("fs_type"),
+    "SOURCE" left 0 "source" text: "What is mounted, moved, opened, or made the root" => |made| made.value("source"),
+    "SOURCE_FD" left 0 "source_fd" number: "Directory that the source is relative to; -100 (AT_FDCWD) is the current one" =>
         |made| made.value("source_fd"),
-    "TARGET", left 0, "target", "Where it is mounted, unmounted, changed or put" => |made| made.value("target"),
-    "TARGET_FD", left 0, "target_fd", "Folder that the target is relative to, likewise" =>
+    "TARGET" left 0 "target" text: "Where it is mounted, unmounted, changed or put" => |made| made.value("target"),
+    "TARGET_FD" left 0 "target_fd" number: "Directory that the target is relative to; -100 (AT_FDCWD) is the current one" =>
         |made| made.value("target_fd"),
-    "DATA", left 0, "data", "Options for the file system, up to the first NUL" => |made| made.value("data"),
-    "FLAGS", left 0, "flag_names", "Flags by name" => |made| made.names("flags"),
-    "", left 0, "flags", "Flags as a number" => |made| made.value("flags"),
-    "FD", left 0, "fd", "Descriptor of the file system that is configured or mounted" => |made| made.value("fd"),
-    "CMD", left 0, "command", "What fsconfig does" => |made| made.value("command"),
-    "KEY", left 0, "key", "What fsconfig sets" => |made| made.value("key"),
-    "VALUE", left 0, "value", "What fsconfig sets it to" => |made| made.value("value"),
-    "AUX", left 0, "aux", "Descriptor or length that belongs to the value" => |made| made.value("aux"),
-    "ATTR_SET", left 0, "attr_set_names", "Attributes that a mount gets, by name" => |made| made.names("attr_set"),
-    "", left 0, "attr_set", "The same as a number" => |made| made.value("attr_set"),
-    "ATTR_CLR", left 0, "attr_clr_names", "Attributes that a mount loses, by name" => |made| made.names("attr_clr"),
-    "", left 0, "attr_clr", "The same as a number" => |made| made.value("attr_clr"),
-    "PROPAGATION", left 0, "propagation_names", "Kind of propagation that a mount gets, by name" =>
+    "DATA" left 0 "data" text: "Options for the file system, up to the first NUL" => |made| made.value("data"),
+    FLAG_NAMES as "FLAGS" left 0 => |made| made.names("flags"),
+    json FLAGS => |made| made.value("flags"),
+    FD as "FD" left 0: "Descriptor of the file system that is configured or mounted" => |made| made.value("fd"),
+    "CMD" left 0 "command" text: "What fsconfig does" => |made| made.value("command"),
+    "KEY" left 0 "key" text: "What fsconfig sets" => |made| made.value("key"),
+    "VALUE" left 0 "value" text: "What fsconfig sets it to" => |made| made.value("value"),
+    "AUX" left 0 "aux" number: "Descriptor or length that belongs to the value" => |made| made.value("aux"),
+    "ATTR_SET" left 0 "attr_set_names" text: "Attributes that a mount gets, by name" => |made| made.names("attr_set"),
+    json "attr_set" number: "Attributes that a mount gets" => |made| made.value("attr_set"),
+    "ATTR_CLR" left 0 "attr_clr_names" text: "Attributes that a mount loses, by name" => |made| made.names("attr_clr"),
+    json "attr_clr" number: "Attributes that a mount loses" => |made| made.value("attr_clr"),
+    "PROPAGATION" left 0 "propagation_names" text: "Kind of propagation that a mount gets, by name" =>
         |made| made.names("propagation"),
-    "", left 0, "propagation", "The same as a number" => |made| made.value("propagation"),
-    "USERNS_FD", left 0, "userns_fd", "User namespace of an idmapped mount" => |made| made.value("userns_fd"),
-    "ATTR_BYTES", left 0, "attr_bytes", "Size of the attributes that were given" => |made| made.value("attr_bytes"),
-    "", left 0, "cut", "Whether a string was longer than is shown" => |made| made.is_any_cut().into(),
+    json "propagation" number: "Kind of propagation that a mount gets" => |made| made.value("propagation"),
+    "USERNS_FD" left 0 "userns_fd" number: "User namespace of an idmapped mount" => |made| made.value("userns_fd"),
+    "ATTR_BYTES" left 0 "attr_bytes" number: "Size of the attributes that were given" => |made| made.value("attr_bytes"),
+    json ARGS_CUT: "Whether a string was longer than is shown" => |made| made.is_any_cut().into(),
 ];
 
 /// The columns that --detailed shows instead of CALL.
@@ -90,11 +92,15 @@ impl Made {
     /// The event of a record and what its arguments point to.
     pub(crate) fn new(record: &[u8]) -> Self {
         let (event, data) = event::<Event>(record);
-        Self { event: *event, data: data.to_vec() }
+        Self { event: *event, data: data.rest().to_vec() }
     }
 
     fn call(&self) -> &'static Call {
         &CALLS[usize::from(self.event.call).saturating_sub(1).min(CALLS.len() - 1)]
+    }
+
+    fn syscall(&self) -> Option<&'static str> {
+        SYSCALLS.iter().find(|(_, number)| *number == u32::from(self.event.call)).map(|(name, _)| *name)
     }
 
     fn result(&self) -> String {

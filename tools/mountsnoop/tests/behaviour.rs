@@ -60,7 +60,7 @@ fn every_call_is_a_row_with_its_arguments() {
         assert_eq!(row["ppid"], std::process::id());
         assert_eq!(row["latency_ns"], Value::Null);
         // What a call does not have is null.
-        if row["call"] == "umount" {
+        if row["syscall"] == "umount2" {
             assert!(["source", "fs_type", "data", "fd", "attr_set"].iter().all(|key| row[key].is_null()), "{row}");
         }
     }
@@ -83,20 +83,20 @@ fn helper_calls() {
     let thread = fs::metadata("/proc/thread-self/ns/mnt").expect("a namespace").ino();
     let make = |name: &str, arguments: &[Argument<'_>], mut expected: Value| {
         let ret = mounts::call(name, arguments);
-        expected["call"] = json!(name.strip_suffix('2').unwrap_or(name));
+        expected["syscall"] = json!(name);
         expected["ret"] = json!(ret);
         expected["mnt_ns"] = json!(thread);
         println!("{MARK}{expected}");
         ret
     };
-    println!("{MARK}{}", json!({"call": "mount", "target": "/", "flag_names": "MS_REC|MS_PRIVATE", "ret": 0}));
+    println!("{MARK}{}", json!({"syscall": "mount", "target": "/", "flag_names": "MS_REC|MS_PRIVATE", "ret": 0}));
 
     // A source with a newline, escape sequences, quotes and bytes that are no text; options.
     make(
         "mount",
         &[Text(c"a\n\x1b[31m\"\\\xff"), Text(&a), Text(c"tmpfs"), Number(8), Text(c"size=1m,mode=700")],
-        json!({"source": b"a\n\x1b[31m\"\\\xff", "target": at_a, "fs_type": "tmpfs", "flags": 8,
-            "flag_names": "MS_NOEXEC", "data": "size=1m,mode=700", "errno": null, "cut": false}),
+        json!({"source_bytes": b"a\n\x1b[31m\"\\\xff", "target": at_a, "fs_type": "tmpfs", "flags": 8,
+            "flag_names": "MS_NOEXEC", "data": "size=1m,mode=700", "error": null, "args_cut": false}),
     );
     make(
         "mount",
@@ -111,20 +111,20 @@ fn helper_calls() {
     make(
         "mount",
         &[Text(c"x"), Text(&a), Text(c"corescope-filesystem"), Number(0x1000_0001), Text(c"a=b")],
-        json!({"fs_type": "corescope-filesystem", "errno": "ENODEV", "flag_names": "MS_RDONLY|MS_NOSEC"}),
+        json!({"fs_type": "corescope-filesystem", "error": "ENODEV", "flag_names": "MS_RDONLY|MS_NOSEC"}),
     );
-    make("mount", &[Text(c"x"), Text(MISSING), Text(c"tmpfs")], json!({"errno": "ENOENT", "flags": 0}));
-    make("mount", &[Text(c"x"), Number(8), Text(c"tmpfs")], json!({"errno": "EFAULT", "target": null}));
+    make("mount", &[Text(c"x"), Text(MISSING), Text(c"tmpfs")], json!({"error": "ENOENT", "flags": 0}));
+    make("mount", &[Text(c"x"), Number(8), Text(c"tmpfs")], json!({"error": "EFAULT", "target": null}));
     // As long as a path may be, and longer.
     for (length, errno, shown) in [(4095, "ENOENT", 4095), (4096, "ENAMETOOLONG", 4096), (5000, "ENAMETOOLONG", 4096)] {
         let mut long = "/x".repeat(length / 2 + 1);
         long.truncate(length);
         let text = CString::new(long.clone()).expect("no NUL");
         long.truncate(shown);
-        make("umount2", &[Text(&text), Number(0)], json!({"target": long, "errno": errno, "cut": length > 4095}));
+        make("umount2", &[Text(&text), Number(0)], json!({"target": long, "error": errno, "args_cut": length > 4095}));
     }
     make("umount2", &[Text(&b), Number(2)], json!({"target": at_b, "flags": 2, "flag_names": "MNT_DETACH"}));
-    make("umount2", &[Text(&b), Number(0x48)], json!({"flag_names": "UMOUNT_NOFOLLOW|0x40", "errno": "EINVAL"}));
+    make("umount2", &[Text(&b), Number(0x48)], json!({"flag_names": "UMOUNT_NOFOLLOW|0x40", "error": "EINVAL"}));
 
     // The calls of Linux 5.2.
     make("fsopen", &[Text(c"corescope-filesystem"), Number(0)], json!({"fs_type": "corescope-filesystem", "ret": -19}));
@@ -140,16 +140,16 @@ fn helper_calls() {
     config(0, "FSCONFIG_SET_FLAG", Text(c"ro"), null, 0, json!({"key": "ro", "value": null}));
     config(1, "FSCONFIG_SET_STRING", Text(c"size"), Text(c"1m"), 0, json!({"key": "size", "value": "1m"}));
     let bytes = [1, 0, 0xff];
-    config(2, "FSCONFIG_SET_BINARY", Text(c"blob"), Bytes(&bytes), 3, json!({"key": "blob", "value": bytes}));
+    config(2, "FSCONFIG_SET_BINARY", Text(c"blob"), Bytes(&bytes), 3, json!({"key": "blob", "value_bytes": bytes}));
     let large = vec![b'x'; 5000];
     let shown = "x".repeat(4096);
-    config(2, "FSCONFIG_SET_BINARY", Text(c"l"), Bytes(&large), 5000, json!({"value": shown, "cut": true}));
+    config(2, "FSCONFIG_SET_BINARY", Text(c"l"), Bytes(&large), 5000, json!({"value": shown, "args_cut": true}));
     config(3, "FSCONFIG_SET_PATH", Text(c"dir"), Text(&a), AT_FDCWD, json!({"key": "dir", "value": at_a}));
     config(4, "FSCONFIG_SET_PATH_EMPTY", Text(c"dir"), Text(c""), fs, json!({"key": "dir", "value": ""}));
     config(5, "FSCONFIG_SET_FD", Text(c"fd"), null, fs, json!({"key": "fd", "value": null}));
     config(8, "FSCONFIG_CMD_CREATE_EXCL", Text(c"no"), null, 0, json!({"key": "no"}));
-    config(77, "77", null, null, 0, json!({"key": null, "value": null, "errno": "EOPNOTSUPP"}));
-    config(6, "FSCONFIG_CMD_CREATE", null, null, 0, json!({"key": null, "value": null, "errno": null}));
+    config(77, "77", null, null, 0, json!({"key": null, "value": null, "error": "EOPNOTSUPP"}));
+    config(6, "FSCONFIG_CMD_CREATE", null, null, 0, json!({"key": null, "value": null, "error": null}));
     let mount = make(
         "fsmount",
         &[Number(fs), Number(1), Number(0x18)],
@@ -160,7 +160,7 @@ fn helper_calls() {
         "move_mount",
         &[Number(mount), Text(c""), Number(AT_FDCWD), Text(&b), Number(4)],
         json!({"source_fd": mount, "source": "", "target_fd": AT_FDCWD, "target": at_b,
-            "flag_names": "MOVE_MOUNT_F_EMPTY_PATH", "errno": null}),
+            "flag_names": "MOVE_MOUNT_F_EMPTY_PATH", "error": null}),
     );
     let pick = make(
         "fspick",
@@ -213,7 +213,7 @@ fn failing_calls_at_full_speed_are_rows_or_losses() {
     let seen = tool.stop();
     let rows = seen.rows_with("target", json!(MISSING.to_str().expect("ASCII")));
     seen.assert_all(rows.len(), CALLS);
-    assert!(rows.len() > 1000 && rows.iter().all(|row| row["ret"] == -2 && row["call"] == "umount"));
+    assert!(rows.len() > 1000 && rows.iter().all(|row| row["ret"] == -2 && row["syscall"] == "umount2"));
 }
 
 #[test]
@@ -279,11 +279,11 @@ fn calls_of_32_bit_programs() {
     let fs = mounts::call_compat("fsopen", &[Text(c"tmpfs"), Number(1)]);
     let seen = tool.stop();
     let expected = [
-        json!({"call": "mount", "source": "source", "target": "/corescope/mountsnoop", "fs_type": "tmpfs",
+        json!({"syscall": "mount", "source": "source", "target": "/corescope/mountsnoop", "fs_type": "tmpfs",
             "flags": 0x8000_0001u32, "data": "a=b", "ret": -2}),
-        json!({"call": "umount", "target": "/corescope/mountsnoop", "flags": 2, "errno": "ENOENT"}),
-        json!({"call": "umount", "target": "/corescope/mountsnoop", "flags": null, "errno": "ENOENT"}),
-        json!({"call": "fsopen", "fs_type": "tmpfs", "flags": 1, "ret": fs}),
+        json!({"syscall": "umount2", "target": "/corescope/mountsnoop", "flags": 2, "error": "ENOENT"}),
+        json!({"syscall": "umount", "target": "/corescope/mountsnoop", "flags": null, "error": "ENOENT"}),
+        json!({"syscall": "fsopen", "fs_type": "tmpfs", "flags": 1, "ret": fs}),
     ];
     let rows = mine(&seen);
     assert_eq!(rows.len(), expected.len(), "{}", seen.messages);

@@ -1,28 +1,29 @@
 #![doc = include_str!("../manual.md")]
 
-mod report;
-mod sums;
-
-use std::fs;
 use std::mem::MaybeUninit;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use bpf::OffcputimeSkelBuilder;
+use bpf::types::{offcputime_key as Key, offcputime_sum as Sum};
 use clap::{Parser, value_parser};
-use corescope::Manual;
 use corescope::cli::{self, Usage};
 use corescope::interval::{Due, every_watching, seconds};
-use corescope::{Common, Filter, Setup, signals};
-use corescope_symbols::{Sides, Storage};
-use report::Report;
+use corescope::output::vocabulary;
+use corescope::read::sums::{Counters, Sums, process_is_gone, thread_is_gone};
+use corescope::{Column, Common, Filter, Lost, Manual, Output, Setup, Starts, Value, column, signals};
+use corescope_symbols::{Entry, Format, Side, Sides, StackMap, Storage, Summary, print::Look, summary};
 
 corescope::skeleton!();
 
-const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || report::FIELDS.to_vec() };
+const MANUAL: Manual = Manual {
+    text: include_str!("../manual.md"),
+    fields: || [vec![vocabulary::TIME.json_only()], column::fields(COLUMNS), summary::fields()].concat(),
+};
 
+/// Where the kernel leaves the thread: what lies above is the tracing.
+const SWITCH: &str = "__schedule";
 /// Room for this many sums at least: 2 MB.
 const SUMS: u32 = 16 * 1024;
 /// How often processes are looked at that may have ended when their stacks are named.
@@ -70,6 +71,16 @@ struct Args {
     common: Common,
 }
 
+const COLUMNS: &[Column<(Key, Sum)>] = corescope::columns![(Key, Sum);
+    json PID => |row| row.0.pid.into(),
+    json TID => |row| row.0.tid.into(),
+    json COMM => |row| Value::c_string(&row.0.comm),
+    json TOTAL: "Time off the CPU, in total" => |row| row.1.total_ns.into(),
+    json COUNT: "How many times it was off the CPU" => |row| row.1.count.into(),
+];
+
+impl Counters for Sum {}
+
 /// A mask of task states, decimal or hexadecimal; -1 is all of them.
 fn state(text: &str) -> Result<i64, String> {
     let number = match text.strip_prefix("0x") {
@@ -87,58 +98,79 @@ pub fn main() -> ExitCode {
     cli::main(&MANUAL, run)
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "cli::main hands them over")]
 fn run(args: Args) -> Result<()> {
     if args.max_block_time.is_some_and(|max| max < args.min_block_time) {
         return Err(Usage("--max-block-time is less than --min-block-time: nothing lies between".into()).into());
     }
     let ids: Vec<u32> = args.pid.iter().chain(&args.tid).copied().collect();
     // One of several may just have ended.
-    ensure!(ids.is_empty() || ids.iter().any(|id| exists(*id)), "there is no such process or thread");
+    ensure!(ids.is_empty() || ids.iter().any(|id| !process_is_gone(*id)), "there is no such process or thread");
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(OffcputimeSkelBuilder::default(), &mut object, &args.common, |setup| {
         Filter::new(&args.common).pids(&args.pid).tids(&args.tid).apply(setup)?;
         args.storage.apply(setup)?;
         configure(&args, setup)
     })?;
-    let mut report = Report::new(&args, &skel)?;
+    let mut out = Output::new(args.common.json);
+    let mut lost = Lost::of(&skel)?;
+    let mut sums = Sums::<Key, Sum>::default();
+    let look = Look { addresses: args.common.verbose, offsets: args.offset };
+    let format = Format::of(&args.sides, look, args.count > 1);
+    let mut summary = Summary::new(StackMap::new(&skel.maps.stacks), &args.storage, format);
     let mut links = corescope::attach(&skel, &args.common)?;
-    report.header()?;
+    if !args.common.json {
+        out.push(&args.title());
+        out.flush()?;
+    }
     let mut left = args.count;
     every_watching(args.duration, Some(args.count), WATCH, |due| {
         if due == Due::Look {
-            return report.look();
+            summary.look_ahead(&entries(Sums::<Key, Sum>::all(&skel.maps.sums)?));
+            return Ok(());
         }
         left -= 1;
         if left == 0 || signals::stopped() {
             // Naming takes a while: nobody needs to be traced meanwhile.
             links.clear();
         }
-        report.print()
+        out.clock.resync();
+        let mut rows = sums.take(&skel.maps.sums, |key, _| thread_is_gone(key.pid, key.tid))?;
+        rows.sort_by_key(|(_, sum)| sum.total_ns);
+        summary.print(&mut out, &entries(rows), COLUMNS)?;
+        lost.report(&mut out);
+        out.flush()
     })
 }
 
-fn exists(id: u32) -> bool {
-    Path::new(&format!("/proc/{id}")).exists()
+fn entries(rows: Vec<(Key, Sum)>) -> Vec<Entry<(Key, Sum)>> {
+    let entry = |row: (Key, Sum)| {
+        let (key, sum) = row;
+        let sides = vec![Side::kernel(key.kernel_stack, SWITCH), Side::user(key.pid, key.user_stack)];
+        Entry { row, id: key.tid, comm: key.comm, sides, value: sum.total_ns / 1000 }
+    };
+    rows.into_iter().map(entry).collect()
+}
+
+impl Args {
+    /// What is traced, in BCC's words.
+    fn title(&self) -> String {
+        let list = |ids: &[u32]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let threads = match (&self.pid[..], &self.tid[..]) {
+            ([], []) if self.user_threads_only => "user threads".into(),
+            ([], []) if self.kernel_threads_only => "kernel threads".into(),
+            ([], []) => "all threads".into(),
+            (pids, []) => format!("PID {}", list(pids)),
+            (_, tids) => format!("TID {}", list(tids)),
+        };
+        self.sides.title(&format!("Tracing off-CPU time (us) of {threads}"), self.duration)
+    }
 }
 
 /// Sets the constants and sizes the maps.
 fn configure(args: &Args, setup: &mut Setup<'_>) -> Result<()> {
-    let by_task = setup.types()?.has_task_storage_for_scheduler();
-    let threads = if by_task { 1 } else { threads()? };
-    for mut map in setup.maps_mut() {
-        match map.name().to_str() {
-            Some("leaves_by_task") => map.set_autocreate(by_task)?,
-            Some("leaves_by_tid") => {
-                map.set_autocreate(!by_task)?;
-                map.set_max_entries(threads)?;
-            }
-            // A stack is that of one thread or of many.
-            Some("sums") => map.set_max_entries(args.storage.stack_storage_size.saturating_mul(2).max(SUMS))?,
-            _ => {}
-        }
-    }
-    setup.set("by_task", by_task)?;
+    setup.keep_starts(Starts::OfSwitches)?;
+    // A stack is that of one thread or of many.
+    setup.size("sums", args.storage.stack_storage_size.saturating_mul(2).max(SUMS))?;
     setup.set("user_stacks", !args.sides.kernel_stacks_only)?;
     setup.set("kernel_stacks", !args.sides.user_stacks_only)?;
     setup.set("user_threads_only", args.user_threads_only)?;
@@ -151,12 +183,4 @@ fn configure(args: &Args, setup: &mut Setup<'_>) -> Result<()> {
     // Up to the end of that microsecond.
     let max_ns = args.max_block_time.map_or(u64::MAX, |max| max.saturating_mul(1000).saturating_add(999));
     setup.set("max_ns", max_ns)
-}
-
-/// Room for twice the threads that there are, by `/proc/loadavg`: `0.20 0.18 0.12 1/80 11206` tells of 80.
-fn threads() -> Result<u32> {
-    const AT_LEAST: u32 = 16 * 1024;
-    let loadavg = fs::read_to_string("/proc/loadavg").context("cannot read /proc/loadavg")?;
-    let threads = loadavg.split(['/', ' ']).nth(4).and_then(|threads| threads.parse::<u32>().ok());
-    Ok(threads.unwrap_or(0).saturating_mul(2).max(AT_LEAST))
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use corescope::stream::event;
+use corescope::event;
 use corescope::{Column, Value, kernel};
 
 use crate::bpf::types::oomkill_event as Event;
@@ -25,38 +25,40 @@ pub(crate) struct Kill {
 }
 
 pub(crate) const COLUMNS: &[Column<Kill>] = corescope::columns![Kill;
-    "TIME", left 8, "time", "When the victim was chosen" => |kill| Value::Time(kill.event.time_ns),
-    "PID", left 7, "pid", "Process that asked for the memory that there was not" => |kill| kill.event.pid.into(),
-    "COMM", left 16, "comm", "Its name" => |kill| Value::c_string(&kill.event.comm),
-    "TPID", left 7, "tpid", "Process that is killed: the victim" => |kill| kill.event.victim_pid.into(),
-    "TCOMM", left 16, "tcomm", "Name of the victim" => |kill| Value::c_string(&kill.event.victim_comm),
-    "UID", left 6, "uid", "Real user id of the victim" => |kill| kill.event.victim_uid.into(),
-    "PAGES", right 9, "pages", "Pages of memory and swap that may be used where it ran out" => |kill| kill.search(kill.event.search_pages),
-    "RSS(KB)", right 9, "rss_bytes", "Memory that the victim has mapped: the sum of the next three" =>
+    TIME: "When the victim was chosen" => |kill| Value::Time(kill.event.time_ns),
+    PID: "Process that requested the memory" => |kill| kill.event.pid.into(),
+    COMM: "Its name" => |kill| Value::c_string(&kill.event.comm),
+    TPID: "Process that is killed: the victim" => |kill| kill.event.victim_pid.into(),
+    TCOMM: "Name of the victim" => |kill| Value::c_string(&kill.event.victim_comm),
+    "UID" left 6 "tuid" number: "Real user id of the victim" => |kill| kill.event.victim_uid.into(),
+    "PAGES" right 9 "limit_pages" number: "Pages of memory and swap that may be used where it ran out; null if unknown" =>
+        |kill| kill.search(kill.event.search_pages),
+    "RSS(KB)" right 9 "rss_bytes" number: "Memory that the victim has mapped: the sum of the next three" =>
         |kill| Value::Scaled { raw: kill.bytes(&[ANONYMOUS, FILE, SHARED]), per: 1024, decimals: 0 },
-    "", right 0, "anon_rss_bytes", "Anonymous memory of the victim" => |kill| kill.bytes(&[ANONYMOUS]).into(),
-    "", right 0, "file_rss_bytes", "Files that the victim has mapped and are in memory" => |kill| kill.bytes(&[FILE]).into(),
-    "", right 0, "shmem_rss_bytes", "Shared memory that the victim has mapped" => |kill| kill.bytes(&[SHARED]).into(),
-    "", right 0, "swap_bytes", "Memory of the victim that is swapped out" => |kill| kill.bytes(&[SWAP]).into(),
-    "", right 0, "pgtables_bytes", "Page tables of the victim" => |kill| kill.event.pgtables_bytes.into(),
-    "", right 0, "total_vm_bytes", "Address space of the victim" => |kill| (kill.event.total_vm_pages * kill.page).into(),
-    "", right 0, "oom_score_adj", "How much likelier it was to be chosen, from -1000 to 1000" =>
+    json "anon_rss_bytes" number: "Anonymous memory of the victim" => |kill| kill.bytes(&[ANONYMOUS]).into(),
+    json "file_rss_bytes" number: "Files that the victim has mapped and are in memory" => |kill| kill.bytes(&[FILE]).into(),
+    json "shmem_rss_bytes" number: "Shared memory that the victim has mapped" => |kill| kill.bytes(&[SHARED]).into(),
+    json "swap_bytes" number: "Memory of the victim that is swapped out" => |kill| kill.bytes(&[SWAP]).into(),
+    json "pgtables_bytes" number: "Page tables of the victim" => |kill| kill.event.pgtables_bytes.into(),
+    json "total_vm_bytes" number: "Address space of the victim" =>
+        |kill| (kill.event.total_vm_pages * kill.page).into(),
+    json "oom_score_adj" number: "How much likelier it was to be chosen, from -1000 to 1000" =>
         |kill| kill.event.victim_score_adj.into(),
-    "LOADAVG", left 14, "", "Load of the last 1, 5 and 15 minutes" => |kill| Value::Words(kill.loads().collect()),
-    "", right 0, "loadavg_1m", "Load of the last minute" => |kill| kill.average(0),
-    "", right 0, "loadavg_5m", "Load of the last 5 minutes" => |kill| kill.average(1),
-    "", right 0, "loadavg_15m", "Load of the last 15 minutes" => |kill| kill.average(2),
-    "", left 0, "constraint", "Where it ran out: memcg, cpuset, mempolicy, or none for the whole system" => |kill| kill.constraint(),
-    "", left 0, "oom_cgroup", "The cgroup that is at its limit, where constraint is memcg" => |kill| kill.searched(),
-    "CGROUP", left 0, "cgroup", "Memory cgroup of the victim, from the root of its hierarchy" =>
-        |kill| kill.path(kill.event.level),
+    text "LOADAVG" left 14: "Load of the last 1, 5 and 15 minutes" => |kill| Value::Words(kill.loads().collect()),
+    json "loadavg_1m" number: "Load of the last minute" => |kill| kill.average(0),
+    json "loadavg_5m" number: "Load of the last 5 minutes" => |kill| kill.average(1),
+    json "loadavg_15m" number: "Load of the last 15 minutes" => |kill| kill.average(2),
+    json "constraint" text: "Where it ran out: memcg, cpuset, mempolicy, or none for the whole system; null if unknown" =>
+        |kill| kill.constraint(),
+    json "oom_cgroup" text: "The cgroup that is at its limit if constraint is memcg, or null" => |kill| kill.searched(),
+    CGROUP: "Memory cgroup of the victim, from the root of its hierarchy" => |kill| kill.path(kill.event.level),
 ];
 
 impl Kill {
     /// The event of a record and the names behind it.
     pub(crate) fn new(record: &[u8]) -> Self {
-        let (event, names) = event::<Event>(record);
-        let names = names[..names.len().min(event.names_len as usize)].to_vec();
+        let (event, mut names) = event::<Event>(record);
+        let names = names.take(event.names_len).to_vec();
         // The one thing that is of the time when it is printed.
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Self { event: *event, names, load, page: kernel::page_size() }

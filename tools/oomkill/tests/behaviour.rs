@@ -51,8 +51,8 @@ fn every_victim_is_a_row() {
     assert_eq!(seen.lost(), 0);
     for (row, pid) in rows.iter().zip(pids) {
         assert_eq!((&row["tpid"], &row["pid"], &row["comm"]), (&json!(pid), &json!(pid), &json!("cs-oom")));
-        assert_eq!((&row["uid"], &row["oom_score_adj"]), (&json!(65534), &json!(77)));
-        assert_eq!(row["pages"], search(Oom::LIMIT / 4096), "{row}");
+        assert_eq!((&row["tuid"], &row["oom_score_adj"]), (&json!(65534), &json!(77)));
+        assert_eq!(row["limit_pages"], search(Oom::LIMIT / 4096), "{row}");
         assert_eq!(row["constraint"], search("memcg"));
         assert_eq!(row["oom_cgroup"], search(oom.path()));
         assert_eq!(row["cgroup"], oom.path());
@@ -145,5 +145,5 @@ fn memory_of_the_whole_system() {
     assert_eq!((&rows[0]["constraint"], &rows[0]["oom_cgroup"]), (&search("none"), &Value::Null));
     assert_eq!(rows[0]["cgroup"], oom.path());
     let total = bytes("/proc/meminfo", "MemTotal:") + bytes("/proc/meminfo", "SwapTotal:");
-    assert_eq!(rows[0]["pages"], search(total / 4096));
+    assert_eq!(rows[0]["limit_pages"], search(total / 4096));
 }

@@ -1,8 +1,8 @@
 //! An open, as it is printed.
 
 use corescope::flags::{self, Flag};
-use corescope::stream::event;
-use corescope::{Column, Value, escape, path};
+use corescope::syscalls::Abi;
+use corescope::{Column, Value, errno, escape, event, path};
 
 use crate::bpf::types::{opensnoop_call as Call, opensnoop_event as Event};
 
@@ -62,27 +62,30 @@ pub(crate) struct Open {
 }
 
 pub(crate) const COLUMNS: &[Column<Open>] = corescope::columns![Open;
-    "TIME(s)", left 14, "", "Seconds since the start" => |open| Value::Elapsed(open.event.time_ns),
-    "", left 0, "time", "When the call returned" => |open| Value::Time(open.event.time_ns),
-    "UID", left 6, "uid", "Real user id" => |open| open.event.uid.into(),
-    "PID", left 7, "pid", "Process id" => |open| open.event.pid.into(),
-    "TID", left 7, "tid", "Thread id, in text with -t" => |open| open.event.tid.into(),
-    "COMM", left 16, "comm", "Name of the thread" => |open| Value::c_string(&open.event.comm),
-    "FD", right 4, "", "File descriptor, or -1" => |open| open.event.ret.max(-1).into(),
-    "ERR", right 3, "", "Error number (errno), or 0" => |open| open.error().into(),
-    "", left 0, "call", "System call; that of a 32-bit caller ends with (32-bit)" => |open| open.call(),
-    "", left 0, "ret", "File descriptor, or the error as a negative errno" => |open| open.event.ret.into(),
-    "", left 0, "dirfd", "Descriptor of the folder that a relative path starts at; -100 (AT_FDCWD) is the current one" =>
-        |open| open.event.dirfd.into(),
-    "", left 0, "flags", "Flags of open(2)" => |open| open.event.flags.into(),
-    "FLAGS", left 31, "flag_names", "The same by name" => |open| open.flags().into(),
-    "MODE", left 4, "mode", "Permissions of a file to be created, in octal in text" => |open| open.mode(),
-    "", left 0, "resolve", "Restrictions of openat2(2) by name" => |open| open.resolve(),
-    "PATH", left 0, "", "The path as the caller gave it; with -F from the root of the process" => |open| open.shown(),
-    "", left 0, "path", "The path as the caller gave it; null where it could not be read or the call has none" =>
-        |open| open.given().map_or(Value::Missing, |path| Value::Text(path.into())),
-    "", left 0, "full_path", "The same from the root of the process, with -F, and what a handle stands for" =>
-        |open| open.full().map_or(Value::Missing, |path| Value::Text(path.into())),
+    text "TIME(s)" left 14: "Seconds since the start" => |open| Value::Elapsed(open.event.time_ns),
+    json TIME: "When the call returned" => |open| Value::Time(open.event.time_ns),
+    UID => |open| open.event.uid.into(),
+    PID => |open| open.event.pid.into(),
+    TID: "Thread id, in text with -t" => |open| open.event.tid.into(),
+    COMM => |open| Value::c_string(&open.event.comm),
+    text FD: "File descriptor, or -1" => |open| open.event.ret.max(-1).into(),
+    ERRNO => |open| errno::of(open.event.ret).into(),
+    json ERROR => |open| errno::name_of(open.event.ret).into(),
+    json RET: "File descriptor, or the error as a negative number" => |open| open.event.ret.into(),
+    json SYSCALL => |open| open.syscall().into(),
+    json ABI => |open| Abi::of(open.event.compat != 0).name().into(),
+    json DIRFD => |open| open.event.dirfd.into(),
+    json FLAGS: "Flags of open(2)" => |open| open.event.flags.into(),
+    FLAG_NAMES => |open| open.flags().into(),
+    "MODE" left 4 "mode" number: "Permissions of a file to be created, in octal in text" =>
+        |open| Value::Octal(open.event.mode.into()),
+    json "resolve" number: "Restrictions of openat2(2)" => |open| open.event.resolve.into(),
+    json "resolve_names" text: "The same by name, or null" => |open| open.resolve().into(),
+    text PATH: "Path as the caller gave it; with -F as seen from the process's root directory" => |open| open.shown(),
+    json PATH: "Path as the caller gave it; null if it could not be read or the call has none" =>
+        |open| open.given().into(),
+    json FILE: "Path as seen from the process's root directory, with -F, and what a handle stands for; or null" =>
+        |open| open.full().into(),
 ];
 
 impl Open {
@@ -92,29 +95,20 @@ impl Open {
 
     /// Takes over a record.
     pub(crate) fn read(&mut self, record: &[u8]) {
-        let (event, strings) = event::<Event>(record);
+        let (event, mut strings) = event::<Event>(record);
         self.event = *event;
-        let (path, rest) = strings.split_at(strings.len().min(event.path_len.into()));
         self.path.clear();
-        self.path.extend_from_slice(path);
+        self.path.extend_from_slice(strings.take(event.path_len));
         self.names.clear();
-        self.names.extend_from_slice(&rest[..rest.len().min(event.names_len.into())]);
+        self.names.extend_from_slice(strings.take(event.names_len));
     }
 
     pub(crate) fn comm(&self) -> &[u8] {
         escape::c_string(&self.event.comm)
     }
 
-    fn error(&self) -> u32 {
-        self.event.ret.min(0).unsigned_abs()
-    }
-
-    fn call(&self) -> Value<'static> {
-        match CALLS.iter().find(|(_, call)| *call == u32::from(self.event.call)) {
-            Some((name, _)) if self.event.compat != 0 => format!("{name} (32-bit)").into(),
-            Some((name, _)) => (*name).into(),
-            None => Value::Missing,
-        }
+    fn syscall(&self) -> Option<&'static str> {
+        CALLS.iter().find(|(_, call)| *call == u32::from(self.event.call)).map(|(name, _)| *name)
     }
 
     fn flags(&self) -> String {
@@ -125,15 +119,8 @@ impl Open {
         }
     }
 
-    fn mode(&self) -> Value<'static> {
-        Value::Octal(self.event.mode.into())
-    }
-
-    fn resolve(&self) -> Value<'static> {
-        match self.event.resolve {
-            0 => Value::Missing,
-            bits => flags::names(bits.into(), RESOLVE).into(),
-        }
+    fn resolve(&self) -> Option<String> {
+        (self.event.resolve != 0).then(|| flags::names(self.event.resolve.into(), RESOLVE))
     }
 
     /// The path of the call; none where there was nothing to read.
@@ -151,11 +138,7 @@ impl Open {
 
     fn shown(&self) -> Value<'_> {
         let full = if self.full || self.given().is_none() { self.full() } else { None };
-        match (full, self.given()) {
-            (Some(full), _) => Value::Text(full.into()),
-            (None, Some(given)) => Value::Text(given.into()),
-            (None, None) => Value::Missing,
-        }
+        full.map_or_else(|| self.given().into(), Value::from)
     }
 }
 

@@ -63,23 +63,23 @@ fn every_call_is_a_row() {
     let rows = seen.rows_with("path", MISSING);
     assert_eq!(rows.len(), OPENS);
     for row in rows {
-        assert_eq!((&row["ret"], &row["call"]), (&json!(-libc::ENOENT), &json!("openat")));
+        assert_eq!((&row["ret"], &row["syscall"]), (&json!(-libc::ENOENT), &json!("openat")));
         assert_eq!((&row["pid"], &row["tid"], &row["uid"]), (&json!(std::process::id()), &json!(tid()), &json!(0)));
         assert_eq!((&row["dirfd"], &row["mode"]), (&json!(HERE), &json!(0)));
-        assert_eq!(row["full_path"], Value::Null);
+        assert_eq!(row["file"], Value::Null);
     }
     for (number, fd) in fds.iter().enumerate() {
         let path = made.with_extension(number.to_string());
         let rows = seen.rows_with("path", json!(path));
         assert_eq!(rows.len(), 2, "{rows:?}");
         assert_eq!(
-            (&rows[0]["call"], &rows[0]["ret"], &rows[0]["mode"]),
+            (&rows[0]["syscall"], &rows[0]["ret"], &rows[0]["mode"]),
             (&json!("openat"), &json!(fd), &json!(0o640))
         );
         assert_eq!(rows[0]["flag_names"], "O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC");
-        assert_eq!((&rows[1]["call"], &rows[1]["ret"]), (&json!("openat2"), &json!(fd)));
+        assert_eq!((&rows[1]["syscall"], &rows[1]["ret"]), (&json!("openat2"), &json!(fd)));
         assert_eq!((&rows[1]["flag_names"], &rows[1]["mode"]), (&json!("O_RDWR|O_APPEND"), &json!(0)));
-        assert_eq!(rows[1]["resolve"], "RESOLVE_NO_SYMLINKS");
+        assert_eq!(rows[1]["resolve_names"], "RESOLVE_NO_SYMLINKS");
     }
     // An address that cannot be read is no empty path.
     let unreadable = seen.rows_with("ret", -libc::EFAULT);
@@ -125,7 +125,7 @@ fn old_calls_and_32_bit_callers_are_rows() {
     ];
     for (path, (call, mode, flags)) in paths.iter().zip(expected) {
         let row = row(&seen, path.as_os_str());
-        assert_eq!((&row["call"], &row["mode"], &row["flag_names"]), (&json!(call), &json!(mode), &json!(flags)));
+        assert_eq!((&row["syscall"], &row["mode"], &row["flag_names"]), (&json!(call), &json!(mode), &json!(flags)));
     }
     for (path, fd) in paths[2..].iter().zip(results) {
         assert_eq!(row(&seen, path.as_os_str())["ret"], fd);
@@ -142,10 +142,10 @@ fn what_a_handle_opens_has_a_path() {
     let opened = open_by_handle(&path, libc::O_RDONLY);
     let seen = tool.stop();
     let opened = opened.expect("a file system with handles");
-    let rows = seen.rows_with("call", "open_by_handle_at");
+    let rows = seen.rows_with("syscall", "open_by_handle_at");
     assert_eq!(rows.len(), 1, "{}", seen.messages);
     assert_eq!((&rows[0]["ret"], &rows[0]["path"]), (&json!(opened.as_raw_fd()), &Value::Null));
-    assert_eq!(rows[0]["full_path"], json!(path));
+    assert_eq!(rows[0]["file"], json!(path));
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn full_paths_start_at_the_root_of_the_process() {
     });
     assert_eq!(opened.join().expect("a thread"), [true, true, false, true, true, false]);
     let seen = tool.stop();
-    let full = |path: &str| row(&seen, path.as_ref())["full_path"].clone();
+    let full = |path: &str| row(&seen, path.as_ref())["file"].clone();
     // As the process sees it, through the folder that is mounted, and not where the files really are.
     assert_eq!(full("b/file"), json!(shown.join("a/b/file")));
     assert_eq!(full("../b/file"), json!(shown.join("a/b/../b/file")));

@@ -1,21 +1,17 @@
 #![doc = include_str!("../manual.md")]
 
-mod waits;
-
 use std::mem::MaybeUninit;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use bpf::RunqlatSkelBuilder;
+use bpf::types::runqlat_key as Key;
 use clap::Parser;
-use corescope::Lost;
-use corescope::Manual;
-use corescope::column::{Field, Value};
-use corescope::histogram::{self, Intervals, Scale};
-use corescope::interval::Interval;
-use corescope::json::Object;
-use corescope::{Common, Filter, Output, cli, complain, escape, table};
-use waits::{By, Reader, Waits};
+use corescope::column::{Column, Field, Value};
+use corescope::histogram::{self, Counted, Scale};
+use corescope::interval::Due;
+use corescope::read::sums::process_is_gone;
+use corescope::{Common, Filter, HistogramOptions, Histograms, Manual, Output, cli, column, complain, summarize};
 
 corescope::skeleton!();
 
@@ -24,12 +20,6 @@ const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields };
 #[derive(Parser)]
 #[command(version, about)]
 struct Args {
-    /// Print the time of day above each output
-    #[arg(short = 'T', long)]
-    timestamp: bool,
-    /// Count in milliseconds instead of microseconds
-    #[arg(short, long)]
-    milliseconds: bool,
     /// Print a histogram for each process
     #[arg(short = 'P', long, group = "by")]
     pids: bool,
@@ -43,38 +33,28 @@ struct Args {
     #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
     pid: Option<u32>,
     #[command(flatten)]
-    interval: Interval,
+    histogram: HistogramOptions,
     #[command(flatten)]
     common: Common,
 }
 
-impl Args {
-    fn by(&self) -> By {
-        match (self.pids, self.tids, self.pidnss) {
-            (true, ..) => By::Pid,
-            (_, true, _) => By::Tid,
-            (.., true) => By::Pidns,
-            _ => By::All,
-        }
-    }
+const COLUMNS: &[Column<Counted<Key>>] = corescope::columns![Counted<Key>;
+    PID as "pid" left 0: "Process id, with -P" => |waits| known(waits.key.pid),
+    TID as "tid" left 0: "Thread id, with -L" => |waits| known(waits.key.tid),
+    PIDNS as "pidns" left 0: "PID namespace, with --pidnss: inode number of /proc/PID/ns/pid" =>
+        |waits| known(waits.key.pidns),
+    COMM: "Name of the process or thread at the end of the interval, with -P or -L" =>
+        |waits| (waits.comm[0] != 0).then(|| Value::c_string(&waits.comm)).into(),
+];
 
-    fn unit(&self) -> (&'static str, &'static str) {
-        if self.milliseconds { ("msecs", "ms") } else { ("usecs", "us") }
-    }
+fn known(id: u32) -> Value<'static> {
+    (id != 0).then_some(id).into()
 }
 
 fn fields() -> Vec<Field> {
-    let mut fields = vec![
-        Field { header: "", key: "time", help: "End of the interval" },
-        Field { header: "pid", key: "pid", help: "Process id, with -P" },
-        Field { header: "tid", key: "tid", help: "Thread id, with -L" },
-        Field { header: "pidns", key: "pidns", help: "Inode number of the PID namespace, with --pidnss" },
-        Field { header: "", key: "comm", help: "Name of the process or thread, with -P or -L" },
-        Field { header: "usecs, msecs", key: "", help: "Range of waiting times, both ends included" },
-        Field { header: "", key: "sum_ns", help: "Sum of the waiting times" },
-    ];
-    fields.extend(histogram::FIELDS);
-    fields
+    let ranges = Field::text("usecs, msecs", column::Align::Left, 0, "Range of waiting times, both ends included");
+    [&[corescope::output::vocabulary::TIME.json_only()], &column::fields(COLUMNS)[..], &[ranges], &histogram::FIELDS]
+        .concat()
 }
 
 /// Runs the tool with the command line of this process.
@@ -85,30 +65,28 @@ pub fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let filter = Filter::new(&args.common).pid(args.pid);
-    let by = args.by();
+    let by_key = args.pids || args.tids || args.pidnss;
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(RunqlatSkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;
-        setup.set("histogram_of", by as u32)?;
-        setup.set("milliseconds", args.milliseconds)?;
-        setup.size_per_cpu("cpus")?;
-        if by == By::All {
-            setup.size("ids", 1)?;
+        args.histogram.apply(setup, by_key)?;
+        setup.set("by_pid", args.pids)?;
+        setup.set("by_tid", args.tids)?;
+        setup.load_if("runqlat_rename", args.pids || args.tids)
+    })?;
+    let links = corescope::attach(&skel, &args.common)?;
+    let out = Output::new(args.common.json);
+    out.announce("Tracing run queue latency... Hit Ctrl-C to end.");
+    let mut histograms = Histograms::<Key>::of(&skel, by_key)?;
+    let look = args.histogram.look(Scale::Log2);
+    summarize(&skel, links, &args.histogram.interval, out, |due, out| {
+        if due == Due::Output {
+            let mut all = histograms.take(|key| key.pidns == 0 && process_is_gone(key.pid.max(key.tid)))?;
+            all.sort_by_key(|waits| (waits.key.pid, waits.key.tid, waits.key.pidns));
+            histogram::print(out, &all, COLUMNS, &look);
         }
         Ok(())
     })?;
-    let links = corescope::attach(&skel, &args.common)?;
-    let mut out = Output::new(args.common.json);
-    out.announce("Tracing run queue latency... Hit Ctrl-C to end.");
-    let mut lost = Lost::of(&skel)?;
-    let mut reader = Reader { by, cpus: &skel.maps.cpus, ids: &skel.maps.ids, intervals: Intervals::default() };
-    args.interval.every(|| {
-        out.clock.resync();
-        print(&args, &reader.next()?, &mut out);
-        lost.report(&mut out);
-        out.flush()
-    })?;
-    drop(links);
     let cut_short = skel.maps.bss_data.as_ref().map_or(0, |counters| counters.cut_short);
     if cut_short > 0 {
         complain(&format!(
@@ -116,41 +94,4 @@ fn run(args: Args) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-fn print(args: &Args, all: &[Waits], out: &mut Output) {
-    let now = Value::Time(out.clock.now_ns());
-    let (header, unit) = args.unit();
-    if out.is_json() {
-        for waits in all {
-            let mut object = Object::new(&mut out.buffer);
-            table::push_json(object.key("time"), &mut out.clock, &now);
-            if args.by() != By::All {
-                object.number(args.by().key(), waits.id);
-            }
-            if matches!(args.by(), By::Pid | By::Tid) {
-                object.text("comm", escape::c_string(&waits.comm));
-            }
-            waits.histogram.json(&mut object, Scale::Log2, "sum_ns", unit);
-            object.end();
-            out.end_line();
-        }
-        return;
-    }
-    out.end_line();
-    if args.timestamp {
-        table::push_text(&mut out.buffer, &mut out.clock, &now);
-        out.end_line();
-    }
-    for waits in all {
-        if args.by() != By::All {
-            out.push(&format!("\n{} = {}", args.by().key(), waits.id));
-            if !escape::c_string(&waits.comm).is_empty() {
-                out.push(" ");
-                escape::push(&mut out.buffer, escape::c_string(&waits.comm));
-            }
-            out.end_line();
-        }
-        waits.histogram.print(out, Scale::Log2, header);
-    }
 }

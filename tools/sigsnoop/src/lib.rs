@@ -10,8 +10,7 @@ use bpf::SigsnoopSkelBuilder;
 use bpf::types::signal_event as Event;
 use clap::Parser;
 use corescope::Manual;
-use corescope::stream::event;
-use corescope::{Buffer, Common, Filter, Output, Table, cli, column, filter, kill};
+use corescope::{Buffer, Common, Filter, Output, Table, cli, column, event, filter, kill};
 use signal::{COLUMNS, Signal};
 
 corescope::skeleton!();

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use corescope::{Column, Value, kill, signal_name};
+use corescope::syscalls::Abi;
+use corescope::{Column, Value, errno, kill, signal_name};
 
 use crate::bpf::types::signal_event as Event;
 
@@ -13,44 +14,39 @@ pub(crate) struct Signal {
 }
 
 pub(crate) const COLUMNS: &[Column<Signal>] = corescope::columns![Signal;
-    "TIME", left 8, "time", "When the signal was made, or the call returned" =>
-        |signal| Value::Time(signal.event.time_ns),
-    "PID", left 7, "", "Process that sent it, or caused it; 0: no process did" => |signal| signal.event.pid.into(),
-    "", left 0, "pid", "The same, or null" => |signal| signal.sender(signal.event.pid.into()),
-    "", left 0, "tid", "Its thread, or null" => |signal| signal.sender(signal.event.tid.into()),
-    "COMM", left 16, "", "Name of that thread; [kernel] where no process sent it" => |signal| match signal.event.pid {
+    TIME: "When the signal was made, or the call returned" => |signal| Value::Time(signal.event.time_ns),
+    text PID: "Process that sent it, or caused it; 0: no process did" => |signal| signal.event.pid.into(),
+    json PID: "Process that sent it, or caused it; null if none did" => |signal| signal.sender(signal.event.pid.into()),
+    json TID: "Its thread, or null" => |signal| signal.sender(signal.event.tid.into()),
+    text COMM: "Name of that thread; [kernel] if no process sent it" => |signal| match signal.event.pid {
         0 => "[kernel]".into(),
         _ => Value::c_string(&signal.event.comm),
     },
-    "", left 0, "comm", "The same, or null" => |signal| signal.sender(Value::c_string(&signal.event.comm)),
-    "", left 0, "call", "With -k the system call, as in killsnoop(8); null otherwise" =>
-        |signal| kill::call(signal.event.call).map_or(Value::Missing, Value::from),
-    "SIG", left 9, "", "Signal, by name with -n" =>
-        |signal| kill::show_signal(signal.event.signal, signal.names).into(),
-    "", left 0, "signal", "Number of the signal" => |signal| signal.event.signal.into(),
-    "", left 0, "signal_name", "Its name without SIG, or null" =>
-        |signal| u32::try_from(signal.event.signal).ok().and_then(signal_name).map_or(Value::Missing, Value::from),
-    "TPID", left 7, "tpid", "Process that it is for; with -k as in killsnoop(8)" => |signal| signal.tpid(),
-    "", left 0, "ttid", "Thread that it is for, or null where it is for the process" =>
-        |signal| if signal.event.ttid == 0 { Value::Missing } else { signal.event.ttid.into() },
-    "TCOMM", left 16, "tcomm", "Name of the target, or null where there is none" =>
-        |signal| if signal.event.tcomm[0] == 0 { Value::Missing } else { Value::c_string(&signal.event.tcomm) },
-    "RESULT", left 9, "", "What became of it, by name with -n; with -k 0, or the error as a negative errno" =>
+    json COMM: "Name of that thread, or null" => |signal| signal.sender(Value::c_string(&signal.event.comm)),
+    json SYSCALL: "The system call with -k, as in killsnoop(8); null otherwise" => |signal| signal.call().into(),
+    json ABI: "Who called, with -k: native, or compat for a 32-bit program on a 64-bit kernel; null otherwise" =>
+        |signal| signal.call().map(|_| Abi::of(signal.event.compat != 0).name()).into(),
+    text "SIG" left 9: "Signal, by name with -n" => |signal| kill::show_signal(signal.event.signal, signal.names).into(),
+    json SIGNAL => |signal| signal.event.signal.into(),
+    json SIGNAL_NAME => |signal| u32::try_from(signal.event.signal).ok().and_then(signal_name).into(),
+    TPID: "Process that it is for; with -k as in killsnoop(8)" => |signal| signal.tpid(),
+    json TTID => |signal| (signal.event.ttid != 0).then_some(signal.event.ttid).into(),
+    TCOMM => |signal| (signal.event.tcomm[0] != 0).then(|| Value::c_string(&signal.event.tcomm)).into(),
+    text "RESULT" left 9: "What became of it, by name with -n; with -k 0, or the error as a negative number" =>
         |signal| match signal.result_name() {
             Some(name) if signal.names => name.into(),
             _ => signal.event.result.into(),
         },
-    "", left 0, "result", "The same as a number" => |signal| signal.event.result.into(),
-    "", left 0, "result_name", "delivered, ignored, pending, overflow or no_info, as RESULT is 0 to 4; null with -k" =>
-        |signal| signal.result_name().map_or(Value::Missing, Value::from),
-    "CODE", left 0, "", "Why it was made, as SI_USER, SI_TIMER or SEGV_MAPERR, see sigaction(2)" =>
+    json "result" text: "delivered, ignored, pending, overflow or no_info, as RESULT is 0 to 4; null with -k" =>
+        |signal| signal.result_name().into(),
+    json RET: "Result of the call with -k; null otherwise" => |signal| signal.ret().into(),
+    json ERRNO: "Number of the error (errno), or 0; null without -k" => |signal| signal.ret().map(errno::of).into(),
+    json ERROR => |signal| signal.ret().and_then(errno::name_of).into(),
+    text "CODE" left 0: "Why it was made, such as SI_USER, SI_TIMER or SEGV_MAPERR, see sigaction(2)" =>
         |signal| signal.code(),
-    "", left 0, "code", "The same, or null where the code has no name" =>
-        |signal| signal.code_name().map_or(Value::Missing, Value::from),
-    "", left 0, "si_code", "Its number; null with -k" => |signal| match signal.event.call {
-        0 => signal.event.code.into(),
-        _ => Value::Missing,
-    },
+    json "si_code" number: "Why it was made, see sigaction(2); null with -k" =>
+        |signal| signal.call().is_none().then_some(signal.event.code).into(),
+    json "si_code_name" text: "The same by name, or null if the code has none" => |signal| signal.code_name().into(),
 ];
 
 /// `TRACE_SIGNAL_DELIVERED` and those that follow it.
@@ -114,6 +110,16 @@ const OWN: [(i32, &[&str]); 8] = [
 ];
 
 impl Signal {
+    /// The system call, of a row that is about one.
+    fn call(&self) -> Option<&'static str> {
+        kill::call(self.event.call)
+    }
+
+    /// And its result.
+    fn ret(&self) -> Option<i32> {
+        self.call().map(|_| self.event.result)
+    }
+
     fn sender<'a>(&'a self, value: Value<'a>) -> Value<'a> {
         if self.event.pid == 0 { Value::Missing } else { value }
     }

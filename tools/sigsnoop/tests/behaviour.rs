@@ -70,13 +70,13 @@ fn every_way_to_send_one() {
     ];
     for (name, code, ttid, count) in ways {
         let of_this: Vec<&&Value> =
-            own.iter().filter(|row| row["signal_name"] == name && row["code"] == code).collect();
+            own.iter().filter(|row| row["signal_name"] == name && row["si_code_name"] == code).collect();
         assert_eq!(of_this.len(), count, "{name} {code}");
         for row in of_this {
             assert_eq!((&row["pid"], &row["tid"]), (&json!(me()), &json!(workload::tid())), "{row}");
             assert_eq!((&row["ttid"], &row["tcomm"]), (&ttid, &json!(comm)), "{row}");
-            assert_eq!(row["result_name"], "ignored", "{row}");
-            assert_eq!((&row["result"], &row["call"]), (&json!(1), &Value::Null));
+            assert_eq!(row["result"], "ignored", "{row}");
+            assert_eq!((&row["ret"], &row["syscall"]), (&Value::Null, &Value::Null));
         }
     }
 }
@@ -102,7 +102,7 @@ fn what_became_of_them() {
         let own: Vec<(&str, &str)> = seen
             .rows_with("tpid", pid)
             .into_iter()
-            .map(|row| (row["signal_name"].as_str().expect("a name"), row["result_name"].as_str().expect("a result")))
+            .map(|row| (row["signal_name"].as_str().expect("a name"), row["result"].as_str().expect("a result")))
             .collect();
         assert_eq!(own, expected, "{arguments:?} {}", seen.messages);
     }
@@ -127,14 +127,14 @@ fn what_a_process_brings_on_itself() {
     for pid in ended {
         let faults = rows(&seen, libc::SIGSEGV, "tpid", pid);
         assert_eq!(faults.len(), 1, "{}", seen.messages);
-        assert_eq!((&faults[0]["pid"], &faults[0]["code"]), (&json!(pid), &json!("SEGV_MAPERR")));
-        assert_eq!(faults[0]["result_name"], "delivered");
+        assert_eq!((&faults[0]["pid"], &faults[0]["si_code_name"]), (&json!(pid), &json!("SEGV_MAPERR")));
+        assert_eq!(faults[0]["result"], "delivered");
     }
     let pipes = rows(&seen, libc::SIGPIPE, "tpid", me());
     assert_eq!(pipes.len(), RUNS);
     for row in pipes {
         assert_eq!(
-            (&row["pid"], &row["code"], &row["result_name"]),
+            (&row["pid"], &row["si_code_name"], &row["result"]),
             (&json!(me()), &json!("SI_USER"), &json!("ignored"))
         );
         assert_eq!(row["ttid"], workload::tid());
@@ -182,8 +182,8 @@ fn timers_have_no_sender() {
         for row in own {
             let who = [&row["pid"], &row["tid"], &row["comm"]];
             assert_eq!(who, [&Value::Null; 3], "{spinning:?}");
-            assert_eq!((&row["code"], &row["si_code"]), (&json!("SI_TIMER"), &json!(libc::SI_TIMER)));
-            assert_eq!((&row["signal_name"], &row["result_name"]), (&json!("RTMIN+5"), &json!("delivered")));
+            assert_eq!((&row["si_code_name"], &row["si_code"]), (&json!("SI_TIMER"), &json!(libc::SI_TIMER)));
+            assert_eq!((&row["signal_name"], &row["result"]), (&json!("RTMIN+5"), &json!("delivered")));
             assert!(row["ttid"].is_number());
         }
     }
@@ -217,10 +217,10 @@ fn signals_of_input() {
     let seen = tool.stop();
     let written: Vec<&Value> = rows(&seen, libc::SIGIO, "tpid", me());
     assert_eq!(written.len(), RUNS, "{}", seen.messages);
-    assert!(written.iter().all(|row| row["pid"] == me() && row["code"] == "POLL_IN"), "{}", written[0]);
+    assert!(written.iter().all(|row| row["pid"] == me() && row["si_code_name"] == "POLL_IN"), "{}", written[0]);
     let datagrams = rows(&seen, libc::SIGIO, "tpid", child.id());
     assert_eq!(datagrams.len(), RUNS, "{}", seen.messages);
-    assert!(datagrams.iter().all(|row| row["pid"].is_null() && row["code"] == "POLL_IN"), "{}", datagrams[0]);
+    assert!(datagrams.iter().all(|row| row["pid"].is_null() && row["si_code_name"] == "POLL_IN"), "{}", datagrams[0]);
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn children_that_end_when_asked_for() {
         }
         let seen = tool.stop();
         let ended: Vec<&Value> =
-            rows(&seen, libc::SIGCHLD, "tpid", me()).into_iter().filter(|row| row["code"] == "CLD_EXITED").collect();
+            rows(&seen, libc::SIGCHLD, "tpid", me()).into_iter().filter(|row| row["si_code_name"] == "CLD_EXITED").collect();
         let senders: Vec<&Value> = ended.iter().map(|row| &row["pid"]).collect();
         assert_eq!(ended.len(), expected, "{arguments:?} {}", seen.messages);
         assert!(
@@ -355,7 +355,7 @@ fn calls_instead_of_signals() {
         assert_eq!(failed.len(), missing, "{arguments:?}");
         for row in failed {
             assert_eq!(
-                (&row["call"], &row["result"], &row["code"]),
+                (&row["syscall"], &row["ret"], &row["si_code_name"]),
                 (&json!("kill"), &json!(-libc::ESRCH), &Value::Null)
             );
         }

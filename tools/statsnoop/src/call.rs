@@ -1,8 +1,8 @@
 //! A call, as it is printed.
 
 use corescope::flags::{self, Flag};
-use corescope::stream::event;
-use corescope::{Column, Value, escape, path};
+use corescope::syscalls::Abi;
+use corescope::{Column, Value, errno, event, path};
 
 use crate::bpf::types::{statsnoop_event as Event, statsnoop_kind as Kind};
 
@@ -49,75 +49,62 @@ pub(crate) fn actions() -> Vec<(&'static str, u32)> {
 /// A call, with its path.
 pub(crate) struct Call {
     event: Event,
-    path: Vec<u8>,
-    full_path: Option<Vec<u8>>,
+    path: Option<Vec<u8>>,
+    file: Option<Vec<u8>>,
 }
 
 pub(crate) const COLUMNS: &[Column<Call>] = corescope::columns![Call;
-    "TIME(s)", left 14, "", "When the call returned, in seconds since the start" =>
+    text "TIME(s)" left 14: "When the call returned, in seconds since the start" =>
         |call| Value::Elapsed(call.event.time_ns),
-    "", left 0, "time", "When the call returned" => |call| Value::Time(call.event.time_ns),
-    "PID", left 7, "pid", "Process id" => |call| call.event.pid.into(),
-    "", left 0, "tid", "Thread id" => |call| call.event.tid.into(),
-    "COMM", left 16, "comm", "Name of the thread" => |call| Value::c_string(&call.event.comm),
-    "SYSCALL", left 10, "syscall", "System call" => |call| call.syscall().0.into(),
-    "FD", right 4, "", "What the call returned, and no descriptor: 0, or -1 where it failed" =>
-        |call| call.event.ret.max(-1).into(),
-    "ERR", right 3, "errno", "Number of the error, or 0" => |call| call.event.ret.min(0).unsigned_abs().into(),
-    "", left 0, "ret", "What the call returned: 0, or the error as a negative errno" => |call| call.event.ret.into(),
-    "", left 0, "fd", "Descriptor that fstat or fstatfs was called with; null for other calls" =>
-        |call| call.fd(&[FD]),
-    "", left 0, "dirfd", "Folder that newfstatat or statx was given, -100 for the current one; null for other calls" =>
-        |call| call.fd(&[AT, STATX]),
-    "", left 0, "flags", "Flags of newfstatat or statx; null for other calls" => |call| call.flags(),
-    "PATH", left 0, "", "Path that was asked about, or that of the open file; - where it is not known" =>
-        |call| call.shown(),
-    "", left 0, "path", "Path as the caller gave it; null where there was none, or none that could be read" =>
-        |call| text(call.path.strip_suffix(b"\0")),
-    "", left 0, "full_path", "Path from the root of the process, of others than open files with -F; or null" =>
-        |call| text(call.full_path.as_deref()),
+    json TIME: "When the call returned" => |call| Value::Time(call.event.time_ns),
+    PID => |call| call.event.pid.into(),
+    json TID => |call| call.event.tid.into(),
+    COMM => |call| Value::c_string(&call.event.comm),
+    SYSCALL as "SYSCALL" left 10 => |call| call.syscall().0.into(),
+    json ABI => |call| Abi::of(call.event.compat != 0).name().into(),
+    text FD: "What the call returned, and no descriptor: 0, or -1 if it failed" => |call| call.event.ret.max(-1).into(),
+    ERRNO => |call| errno::of(call.event.ret).into(),
+    json ERROR => |call| errno::name_of(call.event.ret).into(),
+    json RET: "What the call returned: 0, or the error as a negative number" => |call| call.event.ret.into(),
+    json FD: "Descriptor that fstat or fstatfs was called with; null for other calls" => |call| call.fd(&[FD]).into(),
+    json DIRFD: "Directory that newfstatat or statx was given, -100 for the current one; null for other calls" =>
+        |call| call.fd(&[AT, STATX]).into(),
+    json FLAGS: "Flags of newfstatat or statx; null for other calls" => |call| call.flags().into(),
+    json FLAG_NAMES: "The same by name" => |call| call.flags().map(|flags| flags::names(flags.into(), AT_FLAGS)).into(),
+    text PATH: "Path that was asked about, or that of the open file; - if it is not known" => |call| call.shown().into(),
+    json PATH: "Path as the caller gave it; null if there was none, or none that could be read" =>
+        |call| call.path.as_deref().into(),
+    json FILE: "Path as seen from the process's root directory: of an open file, and of others with -F; or null" =>
+        |call| call.file.as_deref().into(),
 ];
 
 impl Call {
     /// The event of a record and the paths behind it.
     pub(crate) fn new(record: &[u8], full: bool) -> Self {
-        let (event, strings) = event::<Event>(record);
-        let (names, rest) = first(strings, event.names_len);
-        let (given, _) = first(rest, event.path_len);
-        let full_path = match escape::c_string(given) {
+        let (event, mut strings) = event::<Event>(record);
+        let (names, given) = (strings.take(event.names_len), strings.text(event.path_len));
+        let file = match given.unwrap_or_default() {
             _ if event.itself != 0 => path::join(names, event.names_end, b""),
             name @ [b'/', ..] if full => Some(name.to_vec()),
             name @ [_, ..] if full => path::join(names, event.names_end, name),
             _ => None,
         };
-        Self { event: *event, path: given.to_vec(), full_path }
+        Self { event: *event, path: given.map(<[u8]>::to_vec), file }
     }
 
     fn syscall(&self) -> (&'static str, u32) {
         CALLS.get((self.event.action / KINDS) as usize).copied().unwrap_or(("?", 0))
     }
 
-    fn fd(&self, kinds: &[u32]) -> Value<'_> {
-        if kinds.contains(&self.syscall().1) { self.event.fd.into() } else { Value::Missing }
+    fn fd(&self, kinds: &[u32]) -> Option<i32> {
+        kinds.contains(&self.syscall().1).then_some(self.event.fd)
     }
 
-    fn flags(&self) -> Value<'_> {
-        match self.syscall().1 {
-            AT | STATX => flags::names(self.event.at_flags.into(), AT_FLAGS).into(),
-            _ => Value::Missing,
-        }
+    fn flags(&self) -> Option<u32> {
+        matches!(self.syscall().1, AT | STATX).then_some(self.event.at_flags)
     }
 
-    fn shown(&self) -> Value<'_> {
-        text(self.full_path.as_deref().or(self.path.strip_suffix(b"\0")))
+    fn shown(&self) -> Option<&[u8]> {
+        self.file.as_deref().or(self.path.as_deref())
     }
-}
-
-fn text(bytes: Option<&[u8]>) -> Value<'_> {
-    bytes.map_or(Value::Missing, |bytes| Value::Text(bytes.into()))
-}
-
-/// The first `length` bytes and the rest. A record in the buffer may be longer than its strings.
-fn first(bytes: &[u8], length: u32) -> (&[u8], &[u8]) {
-    bytes.split_at(bytes.len().min(length as usize))
 }

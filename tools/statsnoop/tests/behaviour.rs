@@ -31,14 +31,14 @@ fn made(call: &str, fd: i32, path: Value, flags: &str, ret: i32) -> Value {
         "errno": -ret,
         "fd": if itself { json!(fd) } else { Value::Null },
         "dirfd": if at { json!(fd) } else { Value::Null },
-        "flags": if at { json!(flags) } else { Value::Null },
+        "flag_names": if at { json!(flags) } else { Value::Null },
         "path": if itself { Value::Null } else { path },
     })
 }
 
 /// What was seen of a thread, in the words of [`made`] and in the order of the rows.
 fn seen_of(seen: &Seen, tid: i32) -> Vec<Value> {
-    let keys = ["syscall", "ret", "errno", "fd", "dirfd", "flags", "path"];
+    let keys = ["syscall", "ret", "errno", "fd", "dirfd", "flag_names", "path"];
     let pick = |row: &Value| keys.iter().map(|key| ((*key).to_string(), row[*key].clone())).collect();
     seen.rows_with("tid", tid).into_iter().map(|row| Value::Object(pick(row))).collect()
 }
@@ -99,7 +99,7 @@ fn every_call_is_a_row_with_its_path_and_its_error() {
         assert_eq!(row["pid"], std::process::id());
         // Of an open file the path is always shown, of others it was not asked for.
         let open = row["fd"].as_i64().is_some_and(|fd| fd != i64::from(NO_FD));
-        assert_eq!(row["full_path"], if open { json!(path) } else { Value::Null }, "{row}");
+        assert_eq!(row["file"], if open { json!(path) } else { Value::Null }, "{row}");
     }
 }
 
@@ -165,7 +165,7 @@ fn descriptors_instead_of_paths_are_the_open_file() {
     let seen = tool.stop();
     assert_eq!(seen_of(&seen, tid), made, "{}", seen.messages);
     for row in seen.rows_with("tid", tid) {
-        assert_eq!(row["full_path"], if row["ret"] == 0 { json!(path) } else { Value::Null }, "{row}");
+        assert_eq!(row["file"], if row["ret"] == 0 { json!(path) } else { Value::Null }, "{row}");
     }
 }
 
@@ -190,7 +190,7 @@ fn paths_without_end_and_paths_that_cannot_be_read() {
     let rows = seen.rows_with("tid", tid);
     assert_eq!(rows.len(), 3 * RUNS, "{}", seen.messages);
     for rows in rows.chunks(3) {
-        assert_eq!((&rows[0]["path"], &rows[0]["full_path"]), (&json!(expected), &json!(expected)));
+        assert_eq!((&rows[0]["path"], &rows[0]["file"]), (&json!(expected), &json!(expected)));
         assert_eq!(rows[1]["errno"], libc::ENAMETOOLONG);
         assert_eq!(rows[1]["path"].as_str().map(str::len), Some(4095));
         assert_eq!((&rows[2]["errno"], &rows[2]["path"]), (&json!(libc::EFAULT), &Value::Null));
@@ -242,7 +242,7 @@ fn full_paths_start_at_the_root_of_the_process() {
     assert_eq!(asked.len(), expected.len() * RUNS, "{}", seen.messages);
     for (rows, (path, full_path, dirfd)) in asked.chunks(RUNS).zip(expected) {
         for row in rows {
-            assert_eq!((&row["path"], &row["full_path"]), (&json!(path), &full_path));
+            assert_eq!((&row["path"], &row["file"]), (&json!(path), &full_path));
             assert!(row["syscall"] == "statfs" || row["dirfd"] == dirfd, "{row}");
         }
     }
@@ -313,7 +313,7 @@ fn at_full_speed_rows_and_losses_are_what_was_made() {
         thread.join().expect("a workload that does its work");
     }
     let seen = tool.stop();
-    let rows = seen.rows_with("full_path", json!(path)).len();
+    let rows = seen.rows_with("file", json!(path)).len();
     seen.assert_all(rows, CALLS.iter().map(|(_, runs)| runs).sum());
     assert!(rows > 1000, "{rows} rows");
 }

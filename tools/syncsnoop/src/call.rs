@@ -1,8 +1,8 @@
 //! A call, as it is printed.
 
 use corescope::flags::{self, Flag};
-use corescope::stream::event;
-use corescope::{Column, Value, path};
+use corescope::syscalls::Abi;
+use corescope::{Column, Value, errno, event, path};
 
 use crate::bpf::types::{syncsnoop_event as Event, syncsnoop_kind as Kind};
 
@@ -41,41 +41,43 @@ pub(crate) struct Call {
 }
 
 pub(crate) const COLUMNS: &[Column<Call>] = corescope::columns![Call;
-    "TIME(s)", left 18, "", "When it was called, in seconds since the system started; - if before it was traced" =>
+    text "TIME(s)" left 18: "When it was called, in seconds since the system started; - if before it was traced" =>
         |call| call.started(Value::Fixed { raw: call.event.start_ns, decimals: 9 }),
-    "", left 0, "time", "When it returned" => |call| Value::Time(call.event.time_ns),
-    "", left 0, "start", "When it was called; null if that was before it was traced" =>
+    json TIME: "When it returned" => |call| Value::Time(call.event.time_ns),
+    json "start_time" time: "When it was called; null if that was before it was traced" =>
         |call| call.started(Value::Time(call.event.start_ns)),
-    "COMM", left 16, "comm", "Name of the thread" => |call| Value::c_string(&call.event.comm),
-    "CALL", left 15, "call", "System call" => |call| call.call().0.into(),
-    "PID", left 7, "pid", "Process id" => |call| call.event.pid.into(),
-    "", left 0, "tid", "Thread id" => |call| call.event.tid.into(),
-    "LAT(ms)", right 9, "latency_ns", "How long the call took; - if it was called before it was traced" =>
+    COMM => |call| Value::c_string(&call.event.comm),
+    SYSCALL as "CALL" left 15 => |call| call.call().0.into(),
+    json ABI => |call| Abi::of(call.event.compat != 0).name().into(),
+    PID => |call| call.event.pid.into(),
+    json TID => |call| call.event.tid.into(),
+    LATENCY_MS: "How long the call took; - if it was called before it was traced" =>
         |call| call.started(Value::Scaled { raw: call.latency_ns(), per: 1_000_000, decimals: 3 }),
-    "ERR", right 3, "errno", "Number of the error, or 0" => |call| call.event.ret.min(0).unsigned_abs().into(),
-    "", left 0, "fd", "Descriptor that was given; null for sync and msync" =>
-        |call| call.of(&[FD, RANGE, RANGE2], call.event.fd.into()),
-    "", left 0, "address", "Start of the memory, of msync; null for other calls" =>
-        |call| call.of(&[MEMORY], call.event.from.into()),
-    "", left 0, "offset_bytes", "Start of the range, of sync_file_range; null for other calls" =>
-        |call| call.of(&[RANGE, RANGE2], call.event.from.into()),
-    "", left 0, "length_bytes", "Length of memory or range, 0 for up to the end of the file; null for other calls" =>
-        |call| call.of(&[MEMORY, RANGE, RANGE2], call.event.bytes.into()),
-    "", left 0, "flags", "Flags of msync or sync_file_range; null for other calls" => |call| call.flags(),
-    "FILE", left 0, "file", "Path of the file that is open, or mapped for msync; - where none is known" =>
-        |call| call.file.as_deref().map_or(Value::Missing, |path| Value::Text(path.into())),
+    json RET: "0, or the error as a negative number" => |call| call.event.ret.into(),
+    ERRNO => |call| errno::of(call.event.ret).into(),
+    json ERROR => |call| errno::name_of(call.event.ret).into(),
+    json FD: "Descriptor that was given; null for sync and msync" => |call| call.of(&[FD, RANGE, RANGE2], call.event.fd).into(),
+    json "start_address" number: "Start of the memory, of msync; null for other calls" =>
+        |call| call.of(&[MEMORY], call.event.from).into(),
+    json "offset_bytes" number: "Start of the range, of sync_file_range; null for other calls" =>
+        |call| call.of(&[RANGE, RANGE2], call.event.from).into(),
+    json "length_bytes" number: "Length of memory or range, 0 for up to the end of the file; null for other calls" =>
+        |call| call.of(&[MEMORY, RANGE, RANGE2], call.event.bytes).into(),
+    json FLAGS: "Flags of msync or sync_file_range; null for other calls" =>
+        |call| call.of(&[MEMORY, RANGE, RANGE2], call.event.flags).into(),
+    json FLAG_NAMES: "The same by name" => |call| call.flag_names().into(),
+    FILE: "Path of the file that is open, or mapped for msync; - if none is known" => |call| call.file.as_deref().into(),
 ];
 
 impl Call {
     /// The event of a record and the path behind it.
     pub(crate) fn new(record: &[u8]) -> Self {
-        let (event, names) = event::<Event>(record);
-        let names = &names[..names.len().min(event.names_len as usize)];
-        Self { event: *event, file: path::join(names, event.names_end, b"") }
+        let (event, mut names) = event::<Event>(record);
+        Self { event: *event, file: path::join(names.take(event.names_len), event.names_end, b"") }
     }
 
     fn call(&self) -> (&'static str, u32) {
-        CALLS.get((self.event.action / KINDS) as usize).copied().unwrap_or(("?", 0))
+        CALLS.get((u32::from(self.event.action) / KINDS) as usize).copied().unwrap_or(("?", 0))
     }
 
     fn latency_ns(&self) -> u64 {
@@ -88,17 +90,17 @@ impl Call {
     }
 
     /// What only some kinds of calls have.
-    fn of<'a>(&self, kinds: &[u32], value: Value<'a>) -> Value<'a> {
-        if kinds.contains(&self.call().1) { value } else { Value::Missing }
+    fn of<T>(&self, kinds: &[u32], value: T) -> Option<T> {
+        kinds.contains(&self.call().1).then_some(value)
     }
 
-    fn flags(&self) -> Value<'_> {
-        let mask = self.event.flags.into();
-        match self.call().1 {
-            MEMORY => flags::names(mask, MEMORY_FLAGS).into(),
-            RANGE | RANGE2 => flags::names(mask, RANGE_FLAGS).into(),
-            _ => Value::Missing,
-        }
+    fn flag_names(&self) -> Option<String> {
+        let known = match self.call().1 {
+            MEMORY => MEMORY_FLAGS,
+            RANGE | RANGE2 => RANGE_FLAGS,
+            _ => return None,
+        };
+        Some(flags::names(self.event.flags.into(), known))
     }
 }
 
@@ -117,7 +119,7 @@ mod tests {
     #[test]
     fn times_are_exact_after_months() {
         let start_ns = 12_345_678_000_000_001;
-        let event = Event { start_ns, time_ns: start_ns + 1_234_567, action: KINDS + 2, ..Event::default() };
+        let event = Event { start_ns, time_ns: start_ns + 1_234_567, action: u16::try_from(KINDS + 2).expect("a small number"), ..Event::default() };
         assert_eq!(print(event), "12345678.000000001                  fsync           0           1.235   0 -\n");
     }
 

@@ -10,7 +10,7 @@ use bpf::SyncsnoopSkelBuilder;
 use call::{COLUMNS, Call};
 use clap::Parser;
 use corescope::Manual;
-use corescope::{Buffer, Common, Filter, Output, Table, cli, column};
+use corescope::{Buffer, Common, Filter, Output, Starts, Table, cli, column};
 
 corescope::skeleton!();
 
@@ -45,6 +45,7 @@ fn run(args: Args) -> Result<()> {
         filter.apply(setup)?;
         args.buffer.apply(setup)?;
         setup.set("min_latency_ns", u64::from(args.min_latency) * NS_PER_MS)?;
+        setup.keep_starts(Starts::OfCalls)?;
         setup.trace_calls(&call::actions())
     })?;
     let mut out = Output::new(args.common.json);

@@ -43,13 +43,13 @@ fn make(call: &str, file: &File, mapped: &workload::Mapped, path: &Value) -> Mad
     assert_eq!(ret, 0, "{call}");
     let (memory, range) = (call == "msync", call == "sync_file_range");
     let words = json!({
-        "call": call,
+        "syscall": call,
         "errno": 0,
         "fd": if memory || call == "sync" { Value::Null } else { json!(fd) },
-        "address": if memory { json!(mapped.address()) } else { Value::Null },
+        "start_address": if memory { json!(mapped.address()) } else { Value::Null },
         "offset_bytes": if range { json!(OFFSET) } else { Value::Null },
         "length_bytes": if memory { json!(PAGE) } else if range { json!(8192) } else { Value::Null },
-        "flags": if memory { json!("MS_SYNC") } else if range { json!("SYNC_FILE_RANGE_WRITE") } else { Value::Null },
+        "flag_names": if memory { json!("MS_SYNC") } else if range { json!("SYNC_FILE_RANGE_WRITE") } else { Value::Null },
         "file": if call == "sync" || memory && !finds_mapped_files() { Value::Null } else { path.clone() },
     });
     Made { words, took }
@@ -61,7 +61,7 @@ fn finds_mapped_files() -> bool {
 
 /// What was seen of a thread, in the words of [`Made`].
 fn words(row: &Value) -> Value {
-    let keys = ["call", "errno", "fd", "address", "offset_bytes", "length_bytes", "flags", "file"];
+    let keys = ["syscall", "errno", "fd", "start_address", "offset_bytes", "length_bytes", "flag_names", "file"];
     Value::Object(keys.iter().map(|key| ((*key).to_string(), row[*key].clone())).collect())
 }
 
@@ -103,7 +103,7 @@ fn every_call_is_a_row_with_its_file_and_its_time() {
         assert_eq!(words(row), made.words);
         assert_eq!(row["pid"], std::process::id());
         assert!(latency(row) > Duration::ZERO && latency(row) <= made.took, "{:?}: {row}", made.took);
-        assert!(row["start"].as_str() < row["time"].as_str(), "{row}");
+        assert!(row["start_time"].as_str() < row["time"].as_str(), "{row}");
     }
 }
 
@@ -117,7 +117,7 @@ fn calls_that_fail_have_their_error_and_no_file() {
     });
     let seen = tool.stop();
     for (call, runs) in CALLS {
-        let rows: Vec<_> = seen.rows_with("tid", tid).into_iter().filter(|row| row["call"] == call).collect();
+        let rows: Vec<_> = seen.rows_with("tid", tid).into_iter().filter(|row| row["syscall"] == call).collect();
         assert_eq!(rows.len(), if ["sync", "msync"].contains(&call) { 0 } else { runs }, "{call}: {}", seen.messages);
         assert!(rows.iter().all(|row| row["errno"] == libc::EBADF && row["fd"] == NO_FD && row["file"].is_null()));
     }
@@ -208,7 +208,7 @@ fn a_call_that_was_under_way_has_no_latency() {
         let rows = seen.rows_with("file", "/dev/nullb0");
         assert!(rows.len() > 1, "{}", seen.messages);
         assert!(rows[1..].iter().all(|row| latency(row) >= Duration::from_millis(300)), "{rows:?}");
-        if rows[0]["latency_ns"].is_null() && rows[0]["start"].is_null() {
+        if rows[0]["latency_ns"].is_null() && rows[0]["start_time"].is_null() {
             return;
         }
     }
@@ -265,7 +265,7 @@ fn calls_of_32_bit_programs_are_seen() {
     for (call, runs) in CALLS {
         let (these, after) = rest.split_at(runs);
         rest = after;
-        assert!(these.iter().all(|row| row["call"] == call), "{call}: {these:?}");
+        assert!(these.iter().all(|row| row["syscall"] == call), "{call}: {these:?}");
         assert!(call == "sync" || call == "msync" || these.iter().all(|row| row["file"] == expected_file), "{these:?}");
         let range = |row: &&Value| row["offset_bytes"] == OFFSET && row["length_bytes"] == 8192;
         assert!(call != "sync_file_range" || these.iter().all(range), "{these:?}");

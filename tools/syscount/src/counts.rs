@@ -1,24 +1,20 @@
 //! The counts in the kernel, interval by interval.
 
-use std::collections::HashMap;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use corescope::Value;
-use corescope::libbpf_rs::{Map, MapCore, MapFlags};
-use corescope::stream::event;
+use corescope::libbpf_rs::Map;
+use corescope::read::sum_of_cpus;
+use corescope::read::sums::{Counters, Growth, Sums};
 use corescope::syscalls::{self, Abi};
 
-use crate::bpf::types::{syscount_count, syscount_cpu, syscount_place, syscount_process};
+use crate::bpf::types::{syscount_count as Count, syscount_cpu, syscount_place, syscount_process};
 
 const COMPAT: u32 = syscount_place::SYSCOUNT_COMPAT.0;
 const OTHER: u32 = syscount_place::SYSCOUNT_OTHER.0;
 
-/// Calls, errors among them, and time where that is measured.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Count {
-    pub(crate) calls: u64,
-    pub(crate) errors: u64,
-    pub(crate) total_ns: Option<u64>,
+impl Counters for syscount_cpu {}
+impl Counters for syscount_process {
+    const COUNTED: usize = size_of::<Count>() / 8;
 }
 
 /// Where a system call is counted: `enum syscount_place` of bpf/syscount.bpf.c.
@@ -40,23 +36,22 @@ impl Place {
         }
     }
 
-    pub(crate) fn name(self) -> Value<'static> {
-        let name = self.call().and_then(|(abi, number)| syscalls::name(abi, number));
-        name.map_or(Value::Missing, Value::from)
+    pub(crate) fn name(self) -> Option<&'static str> {
+        self.call().and_then(|(abi, number)| syscalls::name(abi, number))
     }
 
-    pub(crate) fn abi(self) -> Value<'static> {
-        self.call().map_or(Value::Missing, |(abi, _)| abi.name().into())
+    pub(crate) fn abi(self) -> Option<&'static str> {
+        self.call().map(|(abi, _)| abi.name())
     }
 
-    pub(crate) fn number(self) -> Value<'static> {
-        self.call().map_or(Value::Missing, |(_, number)| number.into())
+    pub(crate) fn number(self) -> Option<u32> {
+        self.call().map(|(_, number)| number)
     }
 
     /// What people read: `read`, `read (32-bit)`, `[480]`.
     pub(crate) fn text(self) -> String {
         let Some((abi, number)) = self.call() else { return "[other]".into() };
-        let name = syscalls::name(abi, number).map_or_else(|| format!("[{number}]"), str::to_string);
+        let name = self.name().map_or_else(|| format!("[{number}]"), str::to_string);
         if abi == Abi::Compat { format!("{name} (32-bit)") } else { name }
     }
 }
@@ -68,128 +63,56 @@ pub(crate) struct Row {
     pub(crate) pid: u32,
     pub(crate) comm: [u8; 16],
     pub(crate) count: Count,
+    /// Whether the time was measured.
+    pub(crate) timed: bool,
 }
 
-/// Reads the maps.
+impl Row {
+    /// What rows are sorted by: the most first.
+    pub(crate) fn amount(&self) -> u64 {
+        if self.timed { self.count.total_ns } else { self.count.calls }
+    }
+
+    pub(crate) fn time(&self, per: u64, decimals: usize) -> Value<'_> {
+        self.timed.then_some(Value::Scaled { raw: self.count.total_ns, per, decimals }).into()
+    }
+}
+
+/// The maps, as they were at the last reading.
 pub(crate) struct Reader<'skel> {
     cpus: &'skel Map<'skel>,
     processes: Option<&'skel Map<'skel>>,
-    latency: bool,
-    before: HashMap<u32, Count>,
+    timed: bool,
+    calls: Growth<syscount_cpu>,
+    sums: Sums<u32, syscount_process>,
     /// Processes that have ended since the last output, and were taken from the map.
-    ended: Vec<Row>,
+    ended: Vec<(u32, syscount_process)>,
 }
 
 impl<'skel> Reader<'skel> {
     /// By process, where there is a map of processes.
-    pub(crate) fn new(cpus: &'skel Map<'skel>, processes: Option<&'skel Map<'skel>>, latency: bool) -> Self {
-        Self { cpus, processes, latency, before: HashMap::new(), ended: Vec::new() }
+    pub(crate) fn new(cpus: &'skel Map<'skel>, processes: Option<&'skel Map<'skel>>, timed: bool) -> Self {
+        Self { cpus, processes, timed, calls: Growth::default(), sums: Sums::default(), ended: Vec::new() }
     }
 
     /// What was counted since the last call.
     pub(crate) fn next(&mut self, time_ns: u64) -> Result<Vec<Row>> {
-        let mut rows = match self.processes {
-            Some(map) => self.by_process(map)?,
-            None => self.by_call()?,
+        let timed = self.timed;
+        let row = |place, pid, comm, count| Row { time_ns, place: Place(place), pid, comm, count, timed };
+        let Some(map) = self.processes else {
+            let calls = self.calls.take(sum_of_cpus(self.cpus)?);
+            let rows = (0..).zip(calls.counts).filter(|(_, count)| count.calls > 0);
+            return Ok(rows.map(|(place, count)| row(place, 0, [0; 16], count)).collect());
         };
-        rows.append(&mut self.ended);
-        rows.retain(|row| row.count.calls > 0);
-        for row in &mut rows {
-            row.time_ns = time_ns;
-        }
-        Ok(rows)
+        let mut all = std::mem::take(&mut self.ended);
+        all.extend(self.sums.take(map, |_, process| process.ended != 0)?);
+        Ok(all.into_iter().map(|(pid, process)| row(OTHER, pid, process.comm, process.count)).collect())
     }
 
     /// Takes processes that have ended from the map.
     pub(crate) fn make_room(&mut self) -> Result<()> {
         let Some(map) = self.processes else { return Ok(()) };
-        for key in map.keys() {
-            if let Some(row) = self.ended(map, &key)? {
-                self.ended.push(row);
-            }
-        }
+        self.ended.extend(self.sums.take_gone(map, |_, process| process.ended != 0)?);
         Ok(())
-    }
-
-    fn by_call(&mut self) -> Result<Vec<Row>> {
-        let mut sums = vec![Count::default(); syscount_place::SYSCOUNT_PLACES.0 as usize];
-        for cpu in 0..self.cpus.max_entries() {
-            let value = self.cpus.lookup(&cpu.to_ne_bytes(), MapFlags::ANY)?.context("an array lacks an element")?;
-            let (cpu, _) = event::<syscount_cpu>(&value);
-            sums.iter_mut().zip(&cpu.counts).for_each(|(sum, count)| sum.add(count));
-        }
-        let rows = (0..).zip(sums).map(|(place, sum)| self.row(place, Place(place), [0; 16], sum));
-        Ok(rows.collect())
-    }
-
-    fn by_process(&mut self, map: &Map<'_>) -> Result<Vec<Row>> {
-        let mut rows = Vec::new();
-        for key in map.keys() {
-            if let Some(row) = self.ended(map, &key)? {
-                rows.push(row);
-            } else if let Some(process) = Process::read(map, &key)? {
-                rows.push(self.row(process.pid, Place(OTHER), process.comm, process.sum));
-            }
-        }
-        Ok(rows)
-    }
-
-    /// A process that has ended, and is forgotten with this.
-    fn ended(&mut self, map: &Map<'_>, key: &[u8]) -> Result<Option<Row>> {
-        if !Process::read(map, key)?.is_some_and(|process| process.ended) {
-            return Ok(None);
-        }
-        // Once more, for now all CPUs have counted its last calls.
-        let Some(process) = Process::read(map, key)? else { return Ok(None) };
-        map.delete(key)?;
-        let row = self.row(process.pid, Place(OTHER), process.comm, process.sum);
-        self.before.remove(&process.pid);
-        Ok(Some(row))
-    }
-
-    /// What is new in a sum.
-    fn row(&mut self, key: u32, place: Place, comm: [u8; 16], sum: Count) -> Row {
-        let before = self.before.insert(key, sum).unwrap_or_default();
-        let total_ns = sum.total_ns.unwrap_or(0).saturating_sub(before.total_ns.unwrap_or(0));
-        let count = Count {
-            calls: sum.calls.saturating_sub(before.calls),
-            errors: sum.errors.saturating_sub(before.errors),
-            total_ns: self.latency.then_some(total_ns),
-        };
-        Row { time_ns: 0, place, pid: key, comm, count }
-    }
-}
-
-impl Count {
-    fn add(&mut self, other: &syscount_count) {
-        self.calls += other.calls;
-        self.errors += other.errors;
-        self.total_ns = Some(self.total_ns.unwrap_or(0) + other.total_ns);
-    }
-}
-
-/// An element of the map of processes, summed over the CPUs.
-struct Process {
-    pid: u32,
-    comm: [u8; 16],
-    ended: bool,
-    sum: Count,
-}
-
-impl Process {
-    fn read(map: &Map<'_>, key: &[u8]) -> Result<Option<Self>> {
-        let Some(values) = map.lookup_percpu(key, MapFlags::ANY)? else { return Ok(None) };
-        let mut process =
-            Self { pid: u32::from_ne_bytes(key.try_into()?), comm: [0; 16], ended: false, sum: Count::default() };
-        let mut named_ns = 0;
-        for value in &values {
-            let (part, _) = event::<syscount_process>(value);
-            process.sum.add(&part.count);
-            process.ended |= part.ended != 0;
-            if part.named_ns > named_ns {
-                (process.comm, named_ns) = (part.comm, part.named_ns);
-            }
-        }
-        Ok(Some(process))
     }
 }

@@ -3,26 +3,27 @@
 mod counts;
 mod list;
 
+use std::cmp::Reverse;
 use std::mem::MaybeUninit;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
 use bpf::SyscountSkelBuilder;
+use bpf::types::syscount_call as Call;
 use clap::Parser;
-use corescope::Lost;
 use corescope::Manual;
 use corescope::cli::Usage;
 use corescope::cli::exec::Exec;
-use corescope::column::{Column, Field, Value};
-use corescope::interval::{Due, every_watching, seconds};
+use corescope::column::{Column, Value};
+use corescope::interval::{Due, Interval, seconds};
 use corescope::syscalls::Abi;
-use corescope::{Common, Filter, Output, Setup, Table, cli, column, errno};
+use corescope::{Common, Filter, Output, Setup, Starts, Table, cli, column, errno, summarize};
 use counts::{Place, Reader, Row};
 
 corescope::skeleton!();
 
-const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields };
+const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || column::fields(COLUMNS) };
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -72,40 +73,21 @@ struct Args {
     common: Common,
 }
 
-const CALLS: &[Column<Row>] = corescope::columns![Row;
-    "", left 1, "time", "End of the interval" => |row| Value::Time(row.time_ns),
-    "SYSCALL", left 22, "", "Name of the system call; its number, where the name is not known" =>
+const COLUMNS: &[Column<Row>] = corescope::columns![Row;
+    json TIME: "End of the interval" => |row| Value::Time(row.time_ns),
+    text SYSCALL as "SYSCALL" left 22: "Name of the system call; its number if the name is not known" =>
         |row| row.place.text().into(),
-    "", left 1, "syscall", "The same, null where it is not known; not with -P" => |row| row.place.name(),
-    "", left 1, "abi", "Who calls: native, or compat for 32-bit programs; not with -P" => |row| row.place.abi(),
-    "", left 1, "number", "Number of the system call; not with -P" => |row| row.place.number(),
-    "COUNT", right 8, "count", "Number of calls" => |row| row.count.calls.into(),
-    "", left 1, "errors", "How many of them failed" => |row| row.count.errors.into(),
-    "TIME (us)", right 16, "total_ns", "Time that they took, with -L; -m prints it in milliseconds" => |row| time(row, 1_000, 3),
-    "TIME (ms)", right 16, "", "" => |row| time(row, 1_000_000, 6),
+    json SYSCALL: "Name of the system call; null if it is not known or with -P" => |row| row.place.name().into(),
+    json ABI: "Who called: native, or compat for 32-bit programs; null with -P" => |row| row.place.abi().into(),
+    json "syscall_number" number: "Number of the system call; null with -P" => |row| row.place.number().into(),
+    PID as "PID" left 6: "Process id, with -P" => |row| (row.pid != 0).then_some(row.pid).into(),
+    COMM as "COMM" left 15: "Process name, with -P" =>
+        |row| (row.pid != 0).then(|| Value::c_string(&row.comm)).into(),
+    COUNT: "Number of calls" => |row| row.count.calls.into(),
+    json "errors" number: "How many of them failed" => |row| row.count.errors.into(),
+    TOTAL as "TIME (us)" right 16: "Time that they took, with -L; -m prints it in milliseconds" => |row| row.time(1_000, 3),
+    text "TIME (ms)" right 16: "The same in milliseconds" => |row| row.time(1_000_000, 6),
 ];
-
-const PROCESSES: &[Column<Row>] = corescope::columns![Row;
-    "", left 1, "time", "End of the interval" => |row| Value::Time(row.time_ns),
-    "PID", left 6, "pid", "Process id, with -P" => |row| row.pid.into(),
-    "COMM", left 15, "comm", "Process name, with -P" => |row| Value::c_string(&row.comm),
-    "COUNT", right 8, "count", "Number of calls" => |row| row.count.calls.into(),
-    "", left 1, "errors", "How many of them failed" => |row| row.count.errors.into(),
-    "TIME (us)", right 16, "total_ns", "Time that they took" => |row| time(row, 1_000, 3),
-    "TIME (ms)", right 16, "", "" => |row| time(row, 1_000_000, 6),
-];
-
-fn time(row: &Row, per: u64, decimals: usize) -> Value<'_> {
-    row.count.total_ns.map_or(Value::Missing, |raw| Value::Scaled { raw, per, decimals })
-}
-
-fn fields() -> Vec<Field> {
-    let mut fields = column::fields(CALLS);
-    let of_processes = column::fields(PROCESSES);
-    fields.splice(1..1, of_processes.into_iter().filter(|field| matches!(field.key, "pid" | "comm")));
-    fields.retain(|field| !field.help.is_empty());
-    fields
-}
 
 fn error(text: &str) -> Result<u32, String> {
     let number = text.parse().ok().or_else(|| errno::number(&text.to_uppercase()));
@@ -136,21 +118,15 @@ fn run(args: Args) -> Result<()> {
     let links = corescope::attach(&skel, &args.common)?;
     let failed = if args.failures || args.errno.is_some() { "failed " } else { "" };
     out.announce(&format!("Tracing {failed}syscalls, printing top {}... Ctrl+C to quit.", args.top));
-    let mut lost = Lost::of(&skel)?;
     let mut reader = Reader::new(&skel.maps.cpus, args.process.then_some(&skel.maps.processes), args.latency);
     command.run()?;
-    let (interval, count) = schedule(&args);
-    every_watching(interval, count, Duration::from_secs(1), |due| {
+    summarize(&skel, links, &args.schedule(), out, |due, out| {
         if due == Due::Look {
             return reader.make_room();
         }
-        out.clock.resync();
-        print(&args, reader.next(out.clock.now_ns())?, &mut out);
-        lost.report(&mut out);
-        out.flush()
-    })?;
-    drop(links);
-    Ok(())
+        print(&args, reader.next(out.clock.now_ns())?, out);
+        Ok(())
+    })
 }
 
 /// Where calls of this name are counted, of 64-bit and of 32-bit callers.
@@ -163,19 +139,10 @@ fn places(name: &str) -> Result<[Option<u32>; 2]> {
 }
 
 fn configure(args: &Args, only: Option<[Option<u32>; 2]>, setup: &mut Setup<'_>) -> Result<()> {
-    use bpf::types::syscount_call as call;
-    let (forks, execs, exits) = (call::SYSCOUNT_FORKS.0, call::SYSCOUNT_EXECS.0, call::SYSCOUNT_EXITS.0);
-    let special = [
-        ("fork", forks),
-        ("vfork", forks),
-        ("clone", forks),
-        ("clone3", forks),
-        ("execve", execs),
-        ("execveat", execs),
-        ("exit", exits),
-        ("exit_group", exits),
-    ];
-    setup.trace_calls(&special)?;
+    let (forks, execs, exits) = (Call::SYSCOUNT_FORKS.0, Call::SYSCOUNT_EXECS.0, Call::SYSCOUNT_EXITS.0);
+    let special = ["fork", "vfork", "clone", "clone3"].map(|name| (name, forks)).into_iter();
+    let special = special.chain([("execve", execs), ("execveat", execs), ("exit", exits), ("exit_group", exits)]);
+    setup.trace_calls(&special.collect::<Vec<_>>())?;
     for (abi, place) in [(Abi::Native, "sigreturn_native"), (Abi::Compat, "sigreturn_compat")] {
         setup.set(place, Place::named(abi, "rt_sigreturn").unwrap_or(0))?;
     }
@@ -191,31 +158,34 @@ fn configure(args: &Args, only: Option<[Option<u32>; 2]>, setup: &mut Setup<'_>)
     setup.set("latency", args.latency)?;
     setup.load_if("syscount_enter", args.latency)?;
     setup.size_per_cpu("cpus")?;
-    for (map, used) in [("processes", args.process), ("starts", args.latency)] {
-        if !used {
-            setup.size(map, 1)?;
-        }
+    if !args.process {
+        setup.size("processes", 1)?;
     }
-    Ok(())
+    setup.keep_starts(if args.latency { Starts::OfCalls } else { Starts::None })
 }
 
-/// The interval and the number of outputs: of -d alone one, at its end.
-fn schedule(args: &Args) -> (Option<Duration>, Option<u64>) {
-    let interval = args.interval.or(args.duration);
-    let count = args.duration.zip(interval).map(|(duration, interval)| {
-        u64::try_from(duration.as_nanos().div_ceil(interval.as_nanos())).unwrap_or(u64::MAX)
-    });
-    (interval, count)
+impl Args {
+    /// The interval and the number of outputs: of -d alone one, at its end.
+    fn schedule(&self) -> Interval {
+        let interval = self.interval.or(self.duration);
+        let count = self.duration.zip(interval).map(|(duration, interval)| {
+            u64::try_from(duration.as_nanos().div_ceil(interval.as_nanos())).unwrap_or(u64::MAX)
+        });
+        Interval { interval, count }
+    }
 }
 
 fn print(args: &Args, mut rows: Vec<Row>, out: &mut Output) {
-    rows.sort_by_key(|row| std::cmp::Reverse(row.count.total_ns.unwrap_or(row.count.calls)));
-    let table = Table::new(if args.process { PROCESSES } else { CALLS })
+    rows.sort_by_key(|row| Reverse(row.amount()));
+    let (of_calls, of_processes) = (!args.process, args.process);
+    let table = Table::new(COLUMNS)
+        .show("SYSCALL", of_calls)
+        .show("PID", of_processes)
+        .show("COMM", of_processes)
         .show("TIME (us)", args.latency && !args.milliseconds)
         .show("TIME (ms)", args.latency && args.milliseconds);
-    let now = out.clock.now_ns();
     if !out.is_json() {
-        let line = format!("[{}]\n", out.clock.hms(now));
+        let line = format!("[{}]\n", out.clock.hms(out.clock.now_ns()));
         out.push(&line);
     }
     table.header(out);

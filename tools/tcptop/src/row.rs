@@ -60,31 +60,35 @@ impl Row {
 }
 
 pub(crate) const COLUMNS: &[Column<Row>] = corescope::columns![Row;
-    "", left 0, "time", "End of the interval" => |row| Value::Time(row.time_ns),
-    "", left 0, "interval_s", "Length of the interval in seconds" => |row| Value::Seconds(nanoseconds(row.interval)),
-    "PID", left 7, "pid", "Process that has the connection open; 0 where it is not known" => |row| row.pid().into(),
-    "COMM", left 12, "", "Its name, cut to 12 bytes in plain text" => |row| row.comm(COMM_CELLS),
-    "NAME", left 15, "comm", "Its name, as the live screen shows it; null in JSON where it is not known" => |row| row.comm(16),
-    "LADDR", left 21, "", "Local address and port, IPv4 (both in the live screen)" => |row| row.local(),
-    "RADDR", left 21, "", "Remote address and port, IPv4 (both in the live screen)" => |row| row.remote(),
-    "LADDR6", left 32, "", "Local address and port, IPv6" => |row| row.local(),
-    "RADDR6", left 32, "", "Remote address and port, IPv6" => |row| row.remote(),
-    "", left 0, "family", "4 or 6; IPv4 over an IPv6 socket is 4" => |row| if row.is_ipv4() { 4u32 } else { 6 }.into(),
-    "", left 0, "laddr", "Local address" => |row| row.connection.ends.local.ip().to_string().into(),
-    "", left 0, "lport", "Local port" => |row| u32::from(row.connection.ends.local.port()).into(),
-    "", left 0, "raddr", "Remote address" => |row| row.connection.ends.remote.ip().to_string().into(),
-    "", left 0, "rport", "Remote port" => |row| u32::from(row.connection.ends.remote.port()).into(),
-    "RX_KB", right 6, "", "KiB received in the interval" => |row| (row.connection.moved.received / 1024).into(),
-    "TX_KB", right 6, "", "KiB sent in the interval" => |row| (row.connection.moved.sent / 1024).into(),
-    "RX/s", right 6, "", "Bytes received per second" => |row| row.rate(row.connection.moved.received),
-    "TX/s", right 6, "", "Bytes sent per second" => |row| row.rate(row.connection.moved.sent),
-    "SUM/s", right 6, "", "Both" => |row| row.rate(row.moved()),
-    "", left 0, "rx_bytes", "Bytes received in the interval" => |row| row.connection.moved.received.into(),
-    "", left 0, "tx_bytes", "Bytes sent in the interval" => |row| row.connection.moved.sent.into(),
-    "RX", right 5, "rx_total_bytes", "Bytes received since the connection began" => |row| Value::Size(row.connection.total.received),
-    "TX", right 5, "tx_total_bytes", "Bytes sent since the connection began" => |row| Value::Size(row.connection.total.sent),
-    "", left 0, "ended", "Whether the connection ended in the interval" => |row| row.connection.ended.into(),
-    "", left 0, "netns", "Network namespace, as the inode number of /proc/PID/ns/net" => |row| row.connection.netns.into(),
+    json TIME: "End of the interval" => |row| Value::Time(row.time_ns),
+    json INTERVAL => |row| Value::Seconds(nanoseconds(row.interval)),
+    text PID: "Process that has the connection open; 0 if it is not known" => |row| row.pid().into(),
+    json PID: "Process that has the connection open; null if it is not known" =>
+        |row| row.connection.owner.map(|owner| owner.pid).into(),
+    text "COMM" left 12: "Its name, cut to 12 bytes in plain text" => |row| row.comm(COMM_CELLS),
+    COMM as "NAME" left 15: "Its name, as the live screen shows it; null in JSON if it is not known" => |row| row.comm(16),
+    text "LADDR" left 21: "Local address and port, IPv4 (both in the live screen)" => |row| row.local(),
+    text "RADDR" left 21: "Remote address and port, IPv4 (both in the live screen)" => |row| row.remote(),
+    text "LADDR6" left 32: "Local address and port, IPv6" => |row| row.local(),
+    text "RADDR6" left 32: "Remote address and port, IPv6" => |row| row.remote(),
+    json FAMILY => |row| if row.is_ipv4() { 4u32 } else { 6 }.into(),
+    json LADDR => |row| row.connection.ends.local.ip().to_string().into(),
+    json LPORT => |row| row.connection.ends.local.port().into(),
+    json RADDR => |row| row.connection.ends.remote.ip().to_string().into(),
+    json RPORT => |row| row.connection.ends.remote.port().into(),
+    text "RX_KB" right 6: "KiB received in the interval" => |row| (row.connection.moved.received / 1024).into(),
+    text "TX_KB" right 6: "KiB sent in the interval" => |row| (row.connection.moved.sent / 1024).into(),
+    text "RX/s" right 6: "Bytes received per second" => |row| row.rate(row.connection.moved.received),
+    text "TX/s" right 6: "Bytes sent per second" => |row| row.rate(row.connection.moved.sent),
+    text "SUM/s" right 6: "Both" => |row| row.rate(row.moved()),
+    json RX: "Bytes received in the interval" => |row| row.connection.moved.received.into(),
+    json TX: "Bytes sent in the interval" => |row| row.connection.moved.sent.into(),
+    "RX" right 5 "rx_total_bytes" number: "Bytes received since the connection began" =>
+        |row| Value::Size(row.connection.total.received),
+    "TX" right 5 "tx_total_bytes" number: "Bytes sent since the connection began" =>
+        |row| Value::Size(row.connection.total.sent),
+    json "ended" bool: "Whether the connection ended in the interval" => |row| row.connection.ended.into(),
+    json NETNS => |row| row.connection.netns.into(),
 ];
 
 fn nanoseconds(duration: Duration) -> u64 {
@@ -92,8 +96,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 fn table(headers: &[&str]) -> Table<Row> {
-    let headed = COLUMNS.iter().filter(|column| !column.header.is_empty());
-    headed.fold(Table::new(COLUMNS), |table, column| table.show(column.header, headers.contains(&column.header)))
+    Table::new(COLUMNS).only(headers)
 }
 
 /// What tcptop shows; `sort` is a header of the live screen.

@@ -160,7 +160,19 @@ const ALIASES: &[(i32, &str)] = &[(11, "EWOULDBLOCK"), (35, "EDEADLOCK"), (95, "
 /// The name of an error, `ENOENT` for 2; none for a number that is no error.
 #[must_use]
 pub fn name(number: i32) -> Option<&'static str> {
-    ERRORS.iter().find_map(|(known, name)| (*known == number).then_some(*name))
+    ERRORS.binary_search_by_key(&number, |(known, _)| *known).ok().map(|index| ERRORS[index].1)
+}
+
+/// The number of the error in a result, or 0.
+#[must_use]
+pub fn of(ret: i32) -> u32 {
+    ret.min(0).unsigned_abs()
+}
+
+/// The name of the error in a result, if it is one.
+#[must_use]
+pub fn name_of(ret: i32) -> Option<&'static str> {
+    name(ret.checked_neg()?)
 }
 
 /// The number of an error, 2 for `ENOENT`.
@@ -171,7 +183,7 @@ pub fn number(name: &str) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ERRORS, name, number};
+    use super::{ERRORS, name, name_of, number, of};
 
     #[test]
     fn names_are_those_of_libc() {
@@ -189,6 +201,8 @@ mod tests {
         }
         assert_eq!(number("EWOULDBLOCK"), Some(libc::EAGAIN));
         assert_eq!((name(0), name(-2), number("ENOSUCH")), (None, None, None));
+        assert_eq!((of(-2), of(0), of(3)), (2, 0, 0));
+        assert_eq!((name_of(-2), name_of(2), name_of(i32::MIN)), (Some("ENOENT"), None, None));
     }
 
     #[test]

@@ -10,6 +10,12 @@ pub enum Abi {
 }
 
 impl Abi {
+    /// That of a call, by what the kernel side says of it.
+    #[must_use]
+    pub fn of(compat: bool) -> Self {
+        if compat { Self::Compat } else { Self::Native }
+    }
+
     /// As in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {

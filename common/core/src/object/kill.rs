@@ -11,15 +11,15 @@ use crate::names::signal_name;
 const CALLS: [&str; 6] = ["kill", "tkill", "tgkill", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo"];
 
 /// `KILL_PIDFD`: what it sends to is behind a file descriptor, which may be none.
-pub const BY_PIDFD: u32 = 4;
+pub const BY_PIDFD: u16 = 4;
 
 /// `KILL_SIGNALS`.
 const SIGNALS: usize = 128;
 
 /// The system call of an event; none where it is of the signal itself.
 #[must_use]
-pub fn call(number: u32) -> Option<&'static str> {
-    CALLS.get(number.checked_sub(1)? as usize).copied()
+pub fn call(number: u16) -> Option<&'static str> {
+    CALLS.get(usize::from(number.checked_sub(1)?)).copied()
 }
 
 /// Tells an object whose program includes kill.bpf.h which system calls those are.

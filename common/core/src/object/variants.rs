@@ -1,4 +1,4 @@
-//! Variants of a program or a map for different kernels: bpf/include/call/syscall.bpf.h, docs/adding-a-tool.md.
+//! Variants of a program for different kernels: bpf/include/call/syscall.bpf.h, docs/adding-a-tool.md.
 
 use std::cell::OnceCell;
 
@@ -10,11 +10,10 @@ use crate::kernel::{self, Types};
 
 /// A program that is not preempted, at a classic tracepoint or a kprobe, for kernels that preempt programs at tracepoints.
 const CLASSIC: &str = "_classic";
-/// A program that does without `bpf_loop()`, for kernels before 5.17, or a map for such programs.
+/// A program that does without `bpf_loop()`, for kernels before 5.17.
 const NOLOOP: &str = "_noloop";
 
-/// Of each program `name`, `name_classic` and `name_noloop` leaves the one for this kernel to be loaded, if `name` was to be;
-/// of maps `name` and `name_noloop` the one to be made.
+/// Of each program `name`, `name_classic` and `name_noloop` leaves the one for this kernel to be loaded, if `name` was to be.
 pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<()> {
     let wanted: Vec<(String, bool)> =
         setup.progs().map(|program| (program.name().to_string_lossy().into_owned(), program.autoload())).collect();
@@ -35,12 +34,6 @@ pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<()> {
         for program in [Some(name), classic.as_ref(), noloop.as_ref()].into_iter().flatten() {
             setup.load_if(program, *is_wanted && program == chosen)?;
         }
-    }
-    let maps: Vec<_> =
-        setup.maps().filter_map(|map| map.name().to_str()?.strip_suffix(NOLOOP).map(String::from)).collect();
-    for name in maps {
-        let other = if has_loop(setup.types()?) { format!("{name}{NOLOOP}") } else { name };
-        setup.leave_out(&other)?;
     }
     Ok(())
 }

@@ -1,27 +1,31 @@
 //! Histograms as `bpf/include/event/histogram.bpf.h` counts them, printed with BCC's look or as JSON.
 
-use std::collections::HashMap;
 use std::io::Write;
 
-use super::column::Field;
+use super::column::{Column, Field, Kind, Value};
 use super::json::{self, Object};
 use super::stdout::Output;
+use super::table::{push_field, push_text};
 
 /// Slots of every histogram: `HISTOGRAM_SLOTS`.
-const SLOTS: usize = 63;
+pub const SLOTS: usize = 63;
 /// The stars of the longest bar, and of the longest where large bounds leave less room.
 const STARS: usize = 40;
 const STARS_WIDE: usize = 20;
 
-/// The JSON keys that [`Histogram::json`] writes, for the manual; the sum's own key is the tool's.
-pub const FIELDS: [Field; 3] = [
-    Field { header: "count", key: "count", help: "How many values were counted" },
-    Field { header: "", key: "unit", help: "Unit of the bounds" },
-    Field {
-        header: "distribution",
-        key: "buckets",
-        help: "For each range of values its bounds, both inclusive, and its count; the last range has no upper bound",
-    },
+/// The JSON keys of every histogram, for the manual.
+pub const FIELDS: [Field; 7] = [
+    Field::json("count", Kind::Number, "How many there were"),
+    Field::json("sum_ns", Kind::Number, "Sum of the values"),
+    Field::json("unit", Kind::Text, "Unit of the bounds: us or ms"),
+    Field::json("buckets", Kind::Objects, "For each range of values its bounds and its count, the lowest first"),
+    Field::json("buckets[].low", Kind::Number, "Lowest value of the range"),
+    Field::json(
+        "buckets[].high",
+        Kind::Number,
+        "Highest value of the range; null for the last one, which has no bound",
+    ),
+    Field::json("buckets[].count", Kind::Number, "How many values were in the range"),
 ];
 
 /// What the values of a slot are.
@@ -90,8 +94,34 @@ impl Histogram {
         self.slots.iter().sum()
     }
 
+    /// The sum of the values, as they were before they were scaled for their slot.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.sum
+    }
+
+    /// How many values each slot has counted.
+    #[must_use]
+    pub fn slots(&self) -> &[u64; SLOTS] {
+        &self.slots
+    }
+
+    /// The slot that holds the value which `percent` of all values do not exceed; none of an empty histogram.
+    #[must_use]
+    pub fn percentile(&self, percent: u64) -> Option<usize> {
+        let count = u128::from(self.count());
+        // The rank of the value, from 1: of 10 values the median is the fifth.
+        let rank = (count * u128::from(percent)).div_ceil(100).max(1);
+        let mut seen = 0;
+        self.slots.iter().position(|slot| {
+            seen += u128::from(*slot);
+            count > 0 && seen >= rank
+        })
+    }
+
     /// The last slot that counted something.
-    fn last(&self) -> Option<usize> {
+    #[must_use]
+    pub fn last(&self) -> Option<usize> {
         self.slots.iter().rposition(|count| *count > 0)
     }
 
@@ -125,11 +155,11 @@ impl Histogram {
         }
     }
 
-    /// Adds the histogram to a JSON object: `count`, `sum` under `sum_key` and `buckets` with the bounds of each slot up
-    /// to the last that counted something, in `unit`.
-    pub fn json(&self, object: &mut Object<'_>, scale: Scale, sum_key: &str, unit: &str) {
+    /// Adds the histogram to a JSON object: `count`, `sum_ns` and `buckets` with the bounds of each slot up to the last that
+    /// counted something, in `unit`.
+    pub fn json(&self, object: &mut Object<'_>, scale: Scale, unit: &str) {
         object.number("count", self.count());
-        object.number(sum_key, self.sum);
+        object.number("sum_ns", self.sum);
         object.text("unit", unit.as_bytes());
         let used = self.last().map_or(0, |last| last + 1);
         object.list("buckets", self.slots[..used].iter().enumerate(), |out, (slot, count)| {
@@ -153,30 +183,87 @@ fn bar(count: u64, most: u64, width: usize) -> String {
     "*".repeat(usize::try_from(length).unwrap_or(width))
 }
 
-/// What each interval added to counters that only grow: they are never reset, so no count falls between two outputs.
-#[derive(Debug, Default)]
-pub struct Intervals<Key> {
-    before: HashMap<Key, Histogram>,
+/// What was counted for one key in one interval.
+#[derive(Debug, Clone)]
+pub struct Counted<Key> {
+    /// As the kernel side has it.
+    pub key: Key,
+    /// The key's name at the end of the interval, if the kernel side keeps one.
+    pub comm: [u8; 16],
+    /// The counts.
+    pub histogram: Histogram,
 }
 
-impl<Key: std::hash::Hash + Eq> Intervals<Key> {
-    /// What has come to `key` since this was last called for it.
-    pub fn added(&mut self, key: Key, now: Histogram) -> Histogram {
-        let before = self.before.entry(key).or_default();
-        let added = now.since(before);
-        *before = now;
-        added
-    }
+/// How histograms are printed.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// What the values of a slot are.
+    pub scale: Scale,
+    /// The unit above the bounds, in BCC's words: `usecs`.
+    pub header: &'static str,
+    /// The unit in JSON: `us`.
+    pub unit: &'static str,
+    /// Whether the time of day is printed above each output.
+    pub timestamp: bool,
+    /// Whether average and sum follow each histogram, in units of this many of what the sum is in.
+    pub averages: Option<u64>,
+}
 
-    /// Forgets a key that left the map.
-    pub fn forget(&mut self, key: &Key) {
-        self.before.remove(key);
+/// Prints the histograms of an interval that ends now: in text each under a line such as `pid = 7 sh`, of its columns that
+/// have a header and a value; in JSON an object for each.
+pub fn print<Key>(out: &mut Output, all: &[Counted<Key>], columns: &[Column<Counted<Key>>], look: &Look) {
+    let now = Value::Time(out.clock.now_ns());
+    if out.is_json() {
+        for counted in all {
+            let mut object = Object::new(&mut out.buffer);
+            push_field(&mut object, "time", &mut out.clock, &now);
+            for column in columns.iter().filter(|column| !column.key.is_empty()) {
+                push_field(&mut object, column.key, &mut out.clock, &(column.value)(counted));
+            }
+            counted.histogram.json(&mut object, look.scale, look.unit);
+            object.end();
+            out.end_line();
+        }
+        return;
+    }
+    out.end_line();
+    if look.timestamp {
+        push_text(&mut out.buffer, &mut out.clock, &now);
+        out.end_line();
+    }
+    for counted in all {
+        title(out, counted, columns);
+        counted.histogram.print(out, look.scale, look.header);
+        if let Some(per) = look.averages {
+            let (sum, count) = (counted.histogram.sum() / per, counted.histogram.count());
+            let average = counted.histogram.sum() / per.max(1) / count.max(1);
+            let unit = look.header;
+            out.push(&format!("\navg = {average} {unit}, total: {sum} {unit}, count: {count}\n"));
+        }
+    }
+}
+
+/// The line above a histogram, as BCC prints it: `disk = sda`; none where no column has a value.
+fn title<Key>(out: &mut Output, counted: &Counted<Key>, columns: &[Column<Counted<Key>>]) {
+    let mut first = true;
+    for column in columns.iter().filter(|column| !column.header.is_empty()) {
+        let value = (column.value)(counted);
+        if value == Value::Missing {
+            continue;
+        }
+        let lead = if first { format!("\n{} = ", column.header) } else { " ".into() };
+        out.push(&lead);
+        push_text(&mut out.buffer, &mut out.clock, &value);
+        first = false;
+    }
+    if !first {
+        out.end_line();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Histogram, Intervals, SLOTS, Scale};
+    use super::{Counted, Histogram, Look, SLOTS, Scale};
     use crate::output::Output;
     use crate::output::json::Object;
 
@@ -233,7 +320,7 @@ mod tests {
     fn json_has_explicit_bounds() {
         let mut out = Vec::new();
         let mut object = Object::new(&mut out);
-        histogram(&[(1, 3)]).json(&mut object, Scale::Log2, "sum_ns", "us");
+        histogram(&[(1, 3)]).json(&mut object, Scale::Log2, "us");
         object.end();
         assert_eq!(
             serde_json::from_slice::<serde_json::Value>(&out).expect("valid JSON"),
@@ -251,12 +338,30 @@ mod tests {
     }
 
     #[test]
-    fn each_interval_has_its_own_counts() {
-        let mut intervals = Intervals::default();
-        assert_eq!(intervals.added("a", histogram(&[(1, 5)])), histogram(&[(1, 5)]));
-        let nothing = Histogram::default();
-        assert_eq!(intervals.added("a", histogram(&[(1, 5)])), nothing);
-        intervals.forget(&"a");
-        assert_eq!(intervals.added("a", histogram(&[(1, 5)])), histogram(&[(1, 5)]));
+    fn percentiles_are_slots() {
+        let known = histogram(&[(1, 50), (2, 49), (9, 1)]);
+        assert_eq!([50, 51, 99, 100].map(|percent| known.percentile(percent)), [1, 2, 2, 9].map(Some));
+        assert_eq!(Histogram::default().percentile(50), None);
+    }
+
+    #[test]
+    fn each_key_has_a_title() {
+        let columns = crate::columns![Counted<u32>;
+            PID as "pid" left 0 => |counted| (counted.key != 0).then_some(counted.key).into(),
+            COMM as "" left 0 => |counted| (counted.key != 0).then(|| super::Value::c_string(&counted.comm)).into(),
+        ];
+        let counted = |key, comm: &[u8; 16]| Counted { key, comm: *comm, histogram: histogram(&[(0, 1)]) };
+        let look = Look { scale: Scale::Log2, header: "usecs", unit: "us", timestamp: false, averages: Some(1000) };
+        let print = |json, all: &[Counted<u32>]| {
+            let mut out = Output::to_memory(json);
+            super::print(&mut out, all, columns, &look);
+            String::from_utf8(out.buffer).expect("ASCII")
+        };
+        let text = print(false, &[counted(7, b"sh\0\0\0\0\0\0\0\0\0\0\0\0\0\0")]);
+        assert!(text.starts_with("\n\npid = 7\n     usecs"), "{text}");
+        assert!(text.ends_with("|\n\navg = 1 usecs, total: 1 usecs, count: 1\n"), "{text}");
+        assert!(print(false, &[counted(0, &[0; 16])]).starts_with("\n     usecs"));
+        let parsed: serde_json::Value = serde_json::from_str(&print(true, &[counted(7, &[0; 16])])).expect("one line");
+        assert_eq!((&parsed["pid"], &parsed["count"]), (&7.into(), &1.into()));
     }
 }

@@ -67,18 +67,13 @@ pub fn list<T>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>, mut write:
     out.push(b']');
 }
 
-/// Appends a string. What is not UTF-8, and so has no exact form as a JSON string, becomes a list of its bytes, as in
-/// journald's JSON.
+/// Appends a string. What is not UTF-8 in it, and so has no form as a JSON string, is replaced by U+FFFD.
 pub fn text(out: &mut Vec<u8>, bytes: &[u8]) {
-    let Ok(valid) = std::str::from_utf8(bytes) else {
-        list(out, bytes, number);
-        return;
-    };
     out.push(b'"');
     if bytes.iter().all(|byte| !matches!(byte, 0..=0x1f | b'"' | b'\\' | 0x7f..)) {
         out.extend_from_slice(bytes);
     } else {
-        for character in valid.chars() {
+        for character in String::from_utf8_lossy(bytes).chars() {
             character_escaped(out, character);
         }
     }
@@ -126,9 +121,9 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_numbers() {
+    fn bytes_that_are_no_text_are_replaced() {
         let mut out = Vec::new();
         text(&mut out, b"a\xff");
-        assert_eq!(out, b"[97,255]");
+        assert_eq!(out, b"\"a\\ufffd\"");
     }
 }

@@ -38,6 +38,14 @@ impl<Row> Table<Row> {
         self
     }
 
+    /// Shows the columns with these headers in text, and no others.
+    #[must_use]
+    pub fn only(mut self, headers: &[&str]) -> Self {
+        debug_assert!(headers.iter().all(|header| self.columns.iter().any(|column| column.header == *header)));
+        self.shown.retain(|column| headers.contains(&column.header));
+        self
+    }
+
     /// Prints another header above the column with this one: what it is shows only when the tool runs.
     #[must_use]
     pub fn rename(mut self, header: &'static str, to: String) -> Self {
@@ -75,7 +83,7 @@ impl<Row> Table<Row> {
         if out.is_json() {
             let mut object = Object::new(&mut out.buffer);
             for column in self.columns.iter().filter(|column| !column.key.is_empty()) {
-                push_json(object.key(column.key), &mut out.clock, &(column.value)(row));
+                push_field(&mut object, column.key, &mut out.clock, &(column.value)(row));
             }
             more(&mut object);
             object.end();
@@ -148,8 +156,24 @@ fn push_words(out: &mut Vec<u8>, words: &[&[u8]], quoted: bool) -> usize {
     cells
 }
 
-/// Appends a value as JSON, raw and exact.
-pub fn push_json(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) {
+/// Appends a key with its value to an object. Where text is not UTF-8, its exact bytes follow under the key with `_bytes`.
+pub fn push_field(object: &mut Object<'_>, key: &str, clock: &mut Clock, value: &Value<'_>) {
+    push_json(object.key(key), clock, value);
+    let is_text = |bytes: &[u8]| str::from_utf8(bytes).is_ok();
+    match value {
+        Value::Text(text) if !is_text(text) => {
+            json::list(object.key(&format!("{key}_bytes")), text.as_ref(), json::number);
+        }
+        Value::Words(words) | Value::Quoted(words) if !words.iter().all(|word| is_text(word)) => {
+            let bytes = |out: &mut Vec<u8>, word: &&[u8]| json::list(out, *word, json::number);
+            json::list(object.key(&format!("{key}_bytes")), words, bytes);
+        }
+        _ => {}
+    }
+}
+
+/// Appends a value as JSON, raw; what is not UTF-8 in text is replaced.
+fn push_json(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) {
     match value {
         Value::Unsigned(number) | Value::Scaled { raw: number, .. } | Value::Size(number) => json::number(out, number),
         Value::Signed(number) => json::number(out, number),
@@ -216,10 +240,10 @@ mod tests {
     }
 
     const COLUMNS: &[Column<Row>] = crate::columns![Row;
-        "PID", left 6, "pid", "Process id" => |row| row.pid.into(),
-        "COMM", left 6, "comm", "Process name" => |row| Value::c_string(row.comm),
-        "LAT(ms)", right 9, "latency_ns", "Latency" => |row| Value::Scaled { raw: row.latency_ns, per: 1_000_000, decimals: 2 },
-        "ARGS", left 1, "args", "Arguments" => |_| Value::Quoted(vec![b"a \"b\"", b""]),
+        PID as "PID" left 6 => |row| row.pid.into(),
+        COMM as "COMM" left 6: "Process name" => |row| Value::c_string(row.comm),
+        "LAT(ms)" right 9 "latency_ns" number: "Latency" => |row| Value::Scaled { raw: row.latency_ns, per: 1_000_000, decimals: 2 },
+        ARGS => |_| Value::Quoted(vec![b"a \"b\"", b""]),
     ];
 
     fn print(table: &Table<Row>, json: bool, row: &Row) -> String {
@@ -245,6 +269,20 @@ mod tests {
             print(&Table::new(COLUMNS).show("LAT(ms)", false), true, &row),
             "{\"pid\":7,\"comm\":\"a\",\"latency_ns\":1234567,\"args\":[\"a \\\"b\\\"\",\"\"]}\n"
         );
+    }
+
+    #[test]
+    fn names_are_strings_and_their_bytes_are_kept() {
+        let row = Row { pid: 7, comm: b"a\xff", latency_ns: 0 };
+        let line: serde_json::Value =
+            serde_json::from_str(&print(&Table::new(COLUMNS), true, &row)).expect("valid JSON");
+        assert_eq!((&line["comm"], &line["comm_bytes"]), (&"a\u{fffd}".into(), &serde_json::json!([97, 255])));
+        let mut out = Vec::new();
+        let mut object = super::Object::new(&mut out);
+        let mut clock = Output::to_memory(false).clock;
+        super::push_field(&mut object, "args", &mut clock, &Value::Words(vec![b"a", b"\xff"]));
+        object.end();
+        assert_eq!(out, b"{\"args\":[\"a\",\"\\ufffd\"],\"args_bytes\":[[97],[255]]}");
     }
 
     #[test]

@@ -86,16 +86,6 @@ pub(crate) fn events<'obj, 'skel>(skel: &'obj impl Skel<'skel>) -> Result<Map<'o
     skel.object().maps().find(|map| map.name() == "events").context("the object has no map `events`")
 }
 
-/// Splits a record into the event and what follows it.
-///
-/// # Panics
-/// A record is shorter than its struct, which the kernel side never sends.
-#[must_use]
-pub fn event<Event: plain::Plain>(record: &[u8]) -> (&Event, &[u8]) {
-    let event = plain::from_bytes(record).expect("ring buffer records are aligned and whole");
-    (event, &record[size_of::<Event>()..])
-}
-
 /// Wake-ups by the kernel side, apart from the mere presence of data.
 ///
 /// A poll of the ring buffer itself returns at once while anything waits; at high rates the reader would run once per

@@ -8,7 +8,7 @@ use bpf::@TYPE@SkelBuilder;
 use bpf::types::@NAME@_event as Event;
 use clap::Parser;
 use corescope::Manual;
-use corescope::stream::event;
+use corescope::event;
 use corescope::{Buffer, Column, Common, Filter, Output, Table, Value, cli, column};
 
 corescope::skeleton!();
@@ -31,9 +31,9 @@ struct Args {
 }
 
 const COLUMNS: &[Column<Event>] = corescope::columns![Event;
-    "TIME", left 8, "time", "When it ended" => |event| Value::Time(event.time_ns),
-    "PID", left 7, "pid", "Process id" => |event| event.pid.into(),
-    "COMM", left 16, "comm", "Process name" => |event| Value::c_string(&event.comm),
+    TIME: "When it ended" => |event| Value::Time(event.time_ns),
+    PID => |event| event.pid.into(),
+    COMM: "Name of the process" => |event| Value::c_string(&event.comm),
 ];
 
 /// Runs the tool with the command line of this process.

@@ -47,7 +47,8 @@ const NAMES: [&str; 41] = [
 ];
 
 /// The name of a capability; of one that came with a newer kernel its number, as `CAP_41`.
-pub(crate) fn name(capability: u32) -> Cow<'static, str> {
+#[must_use]
+pub fn name(capability: u32) -> Cow<'static, str> {
     let known = usize::try_from(capability).ok().and_then(|index| NAMES.get(index));
     known.map_or_else(|| format!("CAP_{capability}").into(), |name| (*name).into())
 }
