@@ -1,4 +1,4 @@
-#![doc = include_str!("../manual.md")]
+#![cfg_attr(not(doctest), doc = include_str!("../manual.md"))]
 
 mod open;
 

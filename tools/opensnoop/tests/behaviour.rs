@@ -117,15 +117,16 @@ fn old_calls_and_32_bit_callers_are_rows() {
     let seen = tool.stop();
     assert!(results[..3].iter().all(|fd| *fd > 2) && results[3] == -libc::EFAULT, "{results:?}");
     let expected = [
-        ("open", 0o600, "O_RDWR|O_SYNC|O_CREAT"),
-        ("creat", 0o604, "O_WRONLY|O_CREAT|O_TRUNC"),
-        ("open (32-bit)", 0o620, "O_WRONLY|O_CREAT"),
-        ("creat (32-bit)", 0o602, "O_WRONLY|O_CREAT|O_TRUNC"),
-        ("openat (32-bit)", 0o666, "O_WRONLY|O_CREAT"),
+        ("open", "native", 0o600, "O_RDWR|O_SYNC|O_CREAT"),
+        ("creat", "native", 0o604, "O_WRONLY|O_CREAT|O_TRUNC"),
+        ("open", "compat", 0o620, "O_WRONLY|O_CREAT"),
+        ("creat", "compat", 0o602, "O_WRONLY|O_CREAT|O_TRUNC"),
+        ("openat", "compat", 0o666, "O_WRONLY|O_CREAT"),
     ];
-    for (path, (call, mode, flags)) in paths.iter().zip(expected) {
+    for (path, (call, abi, mode, flags)) in paths.iter().zip(expected) {
         let row = row(&seen, path.as_os_str());
-        assert_eq!((&row["syscall"], &row["mode"], &row["flag_names"]), (&json!(call), &json!(mode), &json!(flags)));
+        assert_eq!((&row["syscall"], &row["abi"]), (&json!(call), &json!(abi)));
+        assert_eq!((&row["mode"], &row["flag_names"]), (&json!(mode), &json!(flags)));
     }
     for (path, fd) in paths[2..].iter().zip(results) {
         assert_eq!(row(&seen, path.as_os_str())["ret"], fd);

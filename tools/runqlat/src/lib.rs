@@ -1,4 +1,4 @@
-#![doc = include_str!("../manual.md")]
+#![cfg_attr(not(doctest), doc = include_str!("../manual.md"))]
 
 use std::mem::MaybeUninit;
 use std::process::ExitCode;
@@ -7,15 +7,15 @@ use anyhow::Result;
 use bpf::RunqlatSkelBuilder;
 use bpf::types::runqlat_key as Key;
 use clap::Parser;
-use corescope::column::{Column, Field, Value};
+use corescope::column::{Column, Value};
 use corescope::histogram::{self, Counted, Scale};
 use corescope::interval::Due;
 use corescope::read::sums::process_is_gone;
-use corescope::{Common, Filter, HistogramOptions, Histograms, Manual, Output, cli, column, complain, summarize};
+use corescope::{Common, Filter, HistogramOptions, Histograms, Lost, Manual, Output, cli, complain, summarize};
 
 corescope::skeleton!();
 
-const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields };
+const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || histogram::fields(COLUMNS) };
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -32,6 +32,9 @@ struct Args {
     /// Trace this process only
     #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
     pid: Option<u32>,
+    /// Show a live heat map instead: time to the right, waiting times upwards, counts as shades
+    #[arg(long, conflicts_with = "json")]
+    tui: bool,
     #[command(flatten)]
     histogram: HistogramOptions,
     #[command(flatten)]
@@ -49,12 +52,6 @@ const COLUMNS: &[Column<Counted<Key>>] = corescope::columns![Counted<Key>;
 
 fn known(id: u32) -> Value<'static> {
     (id != 0).then_some(id).into()
-}
-
-fn fields() -> Vec<Field> {
-    let ranges = Field::text("usecs, msecs", column::Align::Left, 0, "Range of waiting times, both ends included");
-    [&[corescope::output::vocabulary::TIME.json_only()], &column::fields(COLUMNS)[..], &[ranges], &histogram::FIELDS]
-        .concat()
 }
 
 /// Runs the tool with the command line of this process.
@@ -76,17 +73,22 @@ fn run(args: Args) -> Result<()> {
     })?;
     let links = corescope::attach(&skel, &args.common)?;
     let out = Output::new(args.common.json);
-    out.announce("Tracing run queue latency... Hit Ctrl-C to end.");
     let mut histograms = Histograms::<Key>::of(&skel, by_key)?;
     let look = args.histogram.look(Scale::Log2);
-    summarize(&skel, links, &args.histogram.interval, out, |due, out| {
-        if due == Due::Output {
-            let mut all = histograms.take(|key| key.pidns == 0 && process_is_gone(key.pid.max(key.tid)))?;
-            all.sort_by_key(|waits| (waits.key.pid, waits.key.tid, waits.key.pidns));
-            histogram::print(out, &all, COLUMNS, &look);
-        }
-        Ok(())
-    })?;
+    let mut take = || histograms.take(|key| key.pidns == 0 && process_is_gone(key.pid.max(key.tid)));
+    let interval = &args.histogram.interval;
+    if args.tui && corescope_tui::is_usable() {
+        let named = || Ok(histogram::named(take()?, COLUMNS));
+        corescope_tui::heat("runqlat", &look, interval, Lost::of(&skel)?, out, named)?;
+    } else {
+        out.announce("Tracing run queue latency... Hit Ctrl-C to end.");
+        summarize(&skel, links, interval, out, |due, out| {
+            if due == Due::Output {
+                histogram::print(out, take()?, COLUMNS, &look);
+            }
+            Ok(())
+        })?;
+    }
     let cut_short = skel.maps.bss_data.as_ref().map_or(0, |counters| counters.cut_short);
     if cut_short > 0 {
         complain(&format!(

@@ -235,8 +235,10 @@ fn children_that_end_when_asked_for() {
             children.push(child.id());
         }
         let seen = tool.stop();
-        let ended: Vec<&Value> =
-            rows(&seen, libc::SIGCHLD, "tpid", me()).into_iter().filter(|row| row["si_code_name"] == "CLD_EXITED").collect();
+        let ended: Vec<&Value> = rows(&seen, libc::SIGCHLD, "tpid", me())
+            .into_iter()
+            .filter(|row| row["si_code_name"] == "CLD_EXITED")
+            .collect();
         let senders: Vec<&Value> = ended.iter().map(|row| &row["pid"]).collect();
         assert_eq!(ended.len(), expected, "{arguments:?} {}", seen.messages);
         assert!(

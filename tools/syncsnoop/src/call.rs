@@ -119,7 +119,12 @@ mod tests {
     #[test]
     fn times_are_exact_after_months() {
         let start_ns = 12_345_678_000_000_001;
-        let event = Event { start_ns, time_ns: start_ns + 1_234_567, action: u16::try_from(KINDS + 2).expect("a small number"), ..Event::default() };
+        let event = Event {
+            start_ns,
+            time_ns: start_ns + 1_234_567,
+            action: u16::try_from(KINDS + 2).expect("a small number"),
+            ..Event::default()
+        };
         assert_eq!(print(event), "12345678.000000001                  fsync           0           1.235   0 -\n");
     }
 

@@ -1,4 +1,4 @@
-#![doc = include_str!("../manual.md")]
+#![cfg_attr(not(doctest), doc = include_str!("../manual.md"))]
 
 mod book;
 mod row;
@@ -6,7 +6,6 @@ mod watch;
 
 use std::mem::MaybeUninit;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Result;
 use bpf::TcptopSkelBuilder;
@@ -14,8 +13,8 @@ use clap::{Parser, ValueEnum};
 use corescope::Lost;
 use corescope::Manual;
 use corescope::object::filter::PinnedMaps;
-use corescope::{Buffer, Common, Filter, Output, cli, column, interval};
-use corescope_tui::Pace;
+use corescope::{Buffer, Common, Filter, Output, cli, column};
+use corescope_tui::TopOptions;
 use row::{COLUMNS, Choice};
 use watch::Watch;
 
@@ -23,19 +22,12 @@ corescope::skeleton!();
 
 const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || column::fields(COLUMNS) };
 
-#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[derive(Parser)]
 #[command(version, about)]
 // At 30,000 connections a second the default of other tools is too small while a long screen is printed.
 #[command(mut_arg("buffer", |argument| argument.default_value("2M")))]
 #[command(mut_arg("cgroup", |argument| argument.short('c')))]
 struct Args {
-    /// Print one plain screen after the other
-    #[arg(short = 'C', long)]
-    noclear: bool,
-    /// Leave out the line of time and load above plain screens
-    #[arg(short = 'S', long)]
-    nosummary: bool,
     /// Show only connections of this process
     #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
     pid: Option<u32>,
@@ -48,15 +40,8 @@ struct Args {
     /// What to sort by
     #[arg(short, long, value_enum, default_value = "all")]
     sort: Sort,
-    /// Show at most this many connections of each IP version
-    #[arg(short, long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
-    rows: Option<u32>,
-    /// Seconds between screens
-    #[arg(value_parser = interval::seconds, default_value = "1")]
-    interval: Duration,
-    /// Number of screens
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
-    count: Option<u64>,
+    #[command(flatten)]
+    top: TopOptions,
     #[command(flatten)]
     maps: PinnedMaps,
     #[command(flatten)]
@@ -88,7 +73,6 @@ pub fn main() -> ExitCode {
     cli::main(&MANUAL, run)
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "cli::main hands them over")]
 fn run(args: Args) -> Result<()> {
     let filter = Filter::new(&args.common).pid(args.pid).maps(&args.maps);
     let mut object = MaybeUninit::uninit();
@@ -100,11 +84,7 @@ fn run(args: Args) -> Result<()> {
     let _links = corescope::attach(&skel, &args.common)?;
     // Connections that began since the first look, whose begin nobody saw.
     watch.look(true)?;
-    let mut top = row::top(args.sort.header());
-    top.limit = args.rows.map(usize::try_from).transpose()?;
-    top.summary = !args.nosummary;
-    top.scroll = args.noclear;
-    top.run(&mut watch, Lost::of(&skel)?, Output::new(args.common.json), Pace::new(args.interval, args.count))
+    row::top(args.sort.header()).run(&mut watch, &args.top, Lost::of(&skel)?, Output::new(args.common.json))
 }
 
 impl Args {

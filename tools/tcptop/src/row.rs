@@ -1,11 +1,9 @@
 //! The rows of an interval, and their columns.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
-use corescope::clock::Clock;
-use corescope::{Column, Table, Value, escape};
-use corescope_tui::{Part, Top};
+use corescope::{Column, Value, escape};
+use corescope_tui::{Span, Top};
 
 use crate::book::Connection;
 
@@ -14,8 +12,7 @@ const COMM_CELLS: usize = 12;
 
 /// One connection in one interval.
 pub(crate) struct Row {
-    time_ns: u64,
-    interval: Duration,
+    span: Span,
     connection: Connection,
 }
 
@@ -29,25 +26,14 @@ impl Row {
         self.connection.moved.received + self.connection.moved.sent
     }
 
-    fn per_second(&self, bytes: u64) -> u64 {
-        let rate = u128::from(bytes) * 1_000_000_000 / self.interval.as_nanos().max(1);
-        u64::try_from(rate).unwrap_or(u64::MAX)
-    }
-
     fn rate(&self, bytes: u64) -> Value<'_> {
-        Value::Size(self.per_second(bytes))
-    }
-
-    fn pid(&self) -> u32 {
-        self.connection.owner.map_or(0, |owner| owner.pid)
+        Value::Size(self.span.per_second(bytes))
     }
 
     fn comm(&self, cells: usize) -> Value<'_> {
-        let Some(owner) = &self.connection.owner else {
-            return Value::Missing;
-        };
-        let comm = escape::c_string(&owner.comm);
-        Value::Text(Cow::Borrowed(&comm[..comm.len().min(cells)]))
+        let comm =
+            |comm| Value::Text(Cow::Borrowed(&escape::c_string(comm)[..escape::c_string(comm).len().min(cells)]));
+        self.connection.owner.as_ref().map(|owner| comm(&owner.comm)).into()
     }
 
     fn local(&self) -> Value<'_> {
@@ -60,9 +46,9 @@ impl Row {
 }
 
 pub(crate) const COLUMNS: &[Column<Row>] = corescope::columns![Row;
-    json TIME: "End of the interval" => |row| Value::Time(row.time_ns),
-    json INTERVAL => |row| Value::Seconds(nanoseconds(row.interval)),
-    text PID: "Process that has the connection open; 0 if it is not known" => |row| row.pid().into(),
+    json TIME: "End of the interval" => |row| row.span.time(),
+    json INTERVAL => |row| row.span.interval(),
+    text PID: "Process that has the connection open; 0 if it is not known" => |row| row.connection.owner.map_or(0, |owner| owner.pid).into(),
     json PID: "Process that has the connection open; null if it is not known" =>
         |row| row.connection.owner.map(|owner| owner.pid).into(),
     text "COMM" left 12: "Its name, cut to 12 bytes in plain text" => |row| row.comm(COMM_CELLS),
@@ -91,31 +77,15 @@ pub(crate) const COLUMNS: &[Column<Row>] = corescope::columns![Row;
     json NETNS => |row| row.connection.netns.into(),
 ];
 
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn table(headers: &[&str]) -> Table<Row> {
-    Table::new(COLUMNS).only(headers)
-}
-
 /// What tcptop shows; `sort` is a header of the live screen.
 pub(crate) fn top(sort: &'static str) -> Top<Row> {
-    Top {
-        name: "tcptop",
-        live: table(&["PID", "NAME", "LADDR", "RADDR", "RX/s", "TX/s", "SUM/s", "RX", "TX"]),
-        plain: vec![
-            Part { table: table(&["PID", "COMM", "LADDR", "RADDR", "RX_KB", "TX_KB"]), takes: Row::is_ipv4 },
-            Part { table: table(&["PID", "COMM", "LADDR6", "RADDR6", "RX_KB", "TX_KB"]), takes: |row| !row.is_ipv4() },
-        ],
-        sort,
-        id: |row| row.connection.id,
-        amount: Row::moved,
-        rate: |row| row.per_second(row.moved()),
-        limit: None,
-        summary: true,
-        scroll: false,
-    }
+    Top::new("tcptop", COLUMNS, |row| row.connection.id, Row::moved)
+        .live(&["PID", "NAME", "LADDR", "RADDR", "RX/s", "TX/s", "SUM/s", "RX", "TX"])
+        .plain(&["PID", "COMM", "LADDR", "RADDR", "RX_KB", "TX_KB"], Row::is_ipv4)
+        .plain(&["PID", "COMM", "LADDR6", "RADDR6", "RX_KB", "TX_KB"], |row| !row.is_ipv4())
+        .sort(sort)
+        .sums(&["RX/s", "TX/s", "SUM/s"])
+        .rate(|row| row.span.per_second(row.moved()))
 }
 
 /// Which connections are rows.
@@ -128,11 +98,10 @@ pub(crate) struct Choice {
 }
 
 impl Choice {
-    /// The rows of an interval that ends now.
-    pub(crate) fn rows(self, connections: Vec<Connection>, interval: Duration) -> Vec<Row> {
-        let time_ns = Clock::new().now_ns();
-        let row = |connection| Row { time_ns, interval, connection };
-        connections.into_iter().filter(|connection| self.allows(connection)).map(row).collect()
+    /// The rows of an interval.
+    pub(crate) fn rows(self, connections: Vec<Connection>, span: Span) -> Vec<Row> {
+        let allowed = connections.into_iter().filter(|connection| self.allows(connection));
+        allowed.map(|connection| Row { span, connection }).collect()
     }
 
     fn allows(self, connection: &Connection) -> bool {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use corescope::libbpf_rs::{IterOpts, Link, ProgramMut};
 use corescope::{Queue, complain, iterate, netns};
-use corescope_tui::Source;
+use corescope_tui::{Source, Span};
 
 use crate::book::{ACCEPT, Book, CONNECT};
 use crate::bpf::TcptopSkel;
@@ -145,8 +145,8 @@ impl Source<Row> for Watch {
         Ok(())
     }
 
-    fn rows(&mut self, interval: Duration) -> Result<Vec<Row>> {
+    fn rows(&mut self, span: Span) -> Result<Vec<Row>> {
         self.look(false)?;
-        Ok(self.choice.rows(self.book.take(), interval))
+        Ok(self.choice.rows(self.book.take(), span))
     }
 }

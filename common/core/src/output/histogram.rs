@@ -1,11 +1,13 @@
 //! Histograms as `bpf/include/event/histogram.bpf.h` counts them, printed with BCC's look or as JSON.
 
+use std::cmp::Ordering;
 use std::io::Write;
 
-use super::column::{Column, Field, Kind, Value};
+use super::column::{self, Align, Column, Field, Kind, Value};
 use super::json::{self, Object};
 use super::stdout::Output;
 use super::table::{push_field, push_text};
+use super::vocabulary;
 
 /// Slots of every histogram: `HISTOGRAM_SLOTS`.
 pub const SLOTS: usize = 63;
@@ -13,20 +15,25 @@ pub const SLOTS: usize = 63;
 const STARS: usize = 40;
 const STARS_WIDE: usize = 20;
 
-/// The JSON keys of every histogram, for the manual.
-pub const FIELDS: [Field; 7] = [
-    Field::json("count", Kind::Number, "How many there were"),
-    Field::json("sum_ns", Kind::Number, "Sum of the values"),
-    Field::json("unit", Kind::Text, "Unit of the bounds: us or ms"),
-    Field::json("buckets", Kind::Objects, "For each range of values its bounds and its count, the lowest first"),
-    Field::json("buckets[].low", Kind::Number, "Lowest value of the range"),
-    Field::json(
-        "buckets[].high",
-        Kind::Number,
-        "Highest value of the range; null for the last one, which has no bound",
-    ),
-    Field::json("buckets[].count", Kind::Number, "How many values were in the range"),
-];
+/// The manual's view of a tool's histograms: their columns, and what is the same in all.
+#[must_use]
+pub fn fields<Key>(columns: &[Column<Counted<Key>>]) -> Vec<Field> {
+    const RANGES: Field = Field::text("usecs, msecs", Align::Left, 0, "Range of values, both ends included");
+    const FIELDS: [Field; 7] = [
+        Field::json("count", Kind::Number, "How many there were"),
+        Field::json("sum_ns", Kind::Number, "Sum of the values"),
+        Field::json("unit", Kind::Text, "Unit of the bounds: us or ms"),
+        Field::json("buckets", Kind::Objects, "For each range of values its bounds and its count, the lowest first"),
+        Field::json("buckets[].low", Kind::Number, "Lowest value of the range"),
+        Field::json(
+            "buckets[].high",
+            Kind::Number,
+            "Highest value of the range; null for the last one, which has no bound",
+        ),
+        Field::json("buckets[].count", Kind::Number, "How many values were in the range"),
+    ];
+    [&[vocabulary::TIME.json_only()], &column::fields(columns)[..], &[RANGES], &FIELDS].concat()
+}
 
 /// What the values of a slot are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,10 +218,11 @@ pub struct Look {
 
 /// Prints the histograms of an interval that ends now: in text each under a line such as `pid = 7 sh`, of its columns that
 /// have a header and a value; in JSON an object for each.
-pub fn print<Key>(out: &mut Output, all: &[Counted<Key>], columns: &[Column<Counted<Key>>], look: &Look) {
+pub fn print<Key>(out: &mut Output, mut all: Vec<Counted<Key>>, columns: &[Column<Counted<Key>>], look: &Look) {
     let now = Value::Time(out.clock.now_ns());
+    all.sort_by(|a, b| order(a, b, columns));
     if out.is_json() {
-        for counted in all {
+        for counted in &all {
             let mut object = Object::new(&mut out.buffer);
             push_field(&mut object, "time", &mut out.clock, &now);
             for column in columns.iter().filter(|column| !column.key.is_empty()) {
@@ -231,7 +239,7 @@ pub fn print<Key>(out: &mut Output, all: &[Counted<Key>], columns: &[Column<Coun
         push_text(&mut out.buffer, &mut out.clock, &now);
         out.end_line();
     }
-    for counted in all {
+    for counted in &all {
         title(out, counted, columns);
         counted.histogram.print(out, look.scale, look.header);
         if let Some(per) = look.averages {
@@ -243,21 +251,49 @@ pub fn print<Key>(out: &mut Output, all: &[Counted<Key>], columns: &[Column<Coun
     }
 }
 
-/// The line above a histogram, as BCC prints it: `disk = sda`; none where no column has a value.
+/// By the columns that text shows, the first one first.
+fn order<Key>(a: &Counted<Key>, b: &Counted<Key>, columns: &[Column<Counted<Key>>]) -> Ordering {
+    let shown = columns.iter().filter(|column| !column.header.is_empty());
+    shown
+        .map(|column| (column.value)(a).order(&(column.value)(b)))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
+}
+
+/// Histograms by the names of what they are of, for a screen: as text has them above each, `pid = 7 sh`.
+#[must_use]
+pub fn named<Key>(all: Vec<Counted<Key>>, columns: &[Column<Counted<Key>>]) -> Vec<(String, Histogram)> {
+    let mut out = Output::to_memory(false);
+    let name = |counted: Counted<Key>| {
+        out.buffer.clear();
+        push_title(&mut out, &counted, columns);
+        (String::from_utf8_lossy(&out.buffer).into_owned(), counted.histogram)
+    };
+    all.into_iter().map(name).collect()
+}
+
+/// The line above a histogram, as BCC prints it; none where no column has a value.
 fn title<Key>(out: &mut Output, counted: &Counted<Key>, columns: &[Column<Counted<Key>>]) {
+    let start = out.buffer.len();
+    push_title(out, counted, columns);
+    if out.buffer.len() > start {
+        out.buffer.insert(start, b'\n');
+        out.end_line();
+    }
+}
+
+/// `disk = sda`.
+fn push_title<Key>(out: &mut Output, counted: &Counted<Key>, columns: &[Column<Counted<Key>>]) {
     let mut first = true;
     for column in columns.iter().filter(|column| !column.header.is_empty()) {
         let value = (column.value)(counted);
         if value == Value::Missing {
             continue;
         }
-        let lead = if first { format!("\n{} = ", column.header) } else { " ".into() };
+        let lead = if first { format!("{} = ", column.header) } else { " ".into() };
         out.push(&lead);
         push_text(&mut out.buffer, &mut out.clock, &value);
         first = false;
-    }
-    if !first {
-        out.end_line();
     }
 }
 
@@ -354,7 +390,7 @@ mod tests {
         let look = Look { scale: Scale::Log2, header: "usecs", unit: "us", timestamp: false, averages: Some(1000) };
         let print = |json, all: &[Counted<u32>]| {
             let mut out = Output::to_memory(json);
-            super::print(&mut out, all, columns, &look);
+            super::print(&mut out, all.to_vec(), columns, &look);
             String::from_utf8(out.buffer).expect("ASCII")
         };
         let text = print(false, &[counted(7, b"sh\0\0\0\0\0\0\0\0\0\0\0\0\0\0")]);

@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 static STOP: AtomicBool = AtomicBool::new(false);
+static SUSPEND: AtomicBool = AtomicBool::new(false);
 static WAKE: OnceLock<OwnedFd> = OnceLock::new();
 static COMMAND: OnceLock<OwnedFd> = OnceLock::new();
 static DEADLINE: OnceLock<OwnedFd> = OnceLock::new();
 
-extern "C" fn on_signal(_: libc::c_int) {
-    STOP.store(true, Ordering::Relaxed);
+extern "C" fn on_signal(signal: libc::c_int) {
+    let flag = if signal == libc::SIGTSTP { &SUSPEND } else { &STOP };
+    flag.store(true, Ordering::Relaxed);
     if let Some(wake) = WAKE.get() {
         let one = 1u64.to_ne_bytes();
         // SAFETY: write(2) is async-signal-safe and reads the 8 bytes of a local. An eventfd that is full is awake.
@@ -81,6 +83,35 @@ pub fn stopped() -> bool {
 /// Asks the tool to end, as a signal would.
 pub fn stop() {
     on_signal(0);
+}
+
+/// Lets SIGTSTP wake a wait instead of stopping the process at once, for who has a terminal to give back before.
+pub fn on_suspend() {
+    if !is_ignored(libc::SIGTSTP) {
+        handle(libc::SIGTSTP);
+    }
+}
+
+/// Whether SIGTSTP came since this was last asked.
+#[must_use]
+pub fn take_suspend() -> bool {
+    let taken = SUSPEND.swap(false, Ordering::Relaxed);
+    if taken && let Some(wake) = WAKE.get() {
+        let mut count = [0; 8];
+        // SAFETY: read(2) writes the 8 bytes of a local. Where there is nothing to be read it does not wait.
+        unsafe { libc::read(wake.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    }
+    taken
+}
+
+/// Stops the process, as SIGTSTP does, until somebody lets it go on.
+pub fn suspend() {
+    // SAFETY: neither call takes a pointer.
+    unsafe {
+        libc::signal(libc::SIGTSTP, libc::SIG_DFL);
+        libc::raise(libc::SIGTSTP);
+    }
+    on_suspend();
 }
 
 /// Lets [`wait`] end with the process of this descriptor (pidfd_open(2)): where that has ended by itself, there is time to

@@ -2,23 +2,14 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use crate::keys::{self, Action};
+use crate::screen::Effect;
+use crate::screen::keys::{self, Action};
 
 /// What keys go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Rows,
     Filter,
-    Help,
-}
-
-/// What is left to the loop to do after a key.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
-    None,
-    Quit,
-    Faster,
-    Slower,
 }
 
 #[derive(Debug)]
@@ -42,20 +33,17 @@ impl State {
 
     /// Takes a key. `rows` are as many as there are, `page` as many as fit on the screen.
     pub(crate) fn press(&mut self, event: &KeyEvent, rows: usize, page: usize) -> Effect {
-        if keys::is_interrupt(event) {
-            return Effect::Quit;
-        }
         let effect = match self.mode {
             Mode::Filter => {
                 self.edit(event);
                 Effect::None
             }
-            // Whatever key it is, it closes the help.
-            Mode::Help => {
-                self.mode = Mode::Rows;
+            // Esc takes back one thing after the other.
+            Mode::Rows if event.code == KeyCode::Esc && !self.filter.is_empty() => {
+                self.filter.clear();
                 Effect::None
             }
-            Mode::Rows => keys::action(event).map_or(Effect::None, |action| self.act(action, page)),
+            Mode::Rows => keys::action(keys::TOP, event).map_or(Effect::None, |action| self.act(action, page)),
         };
         self.clamp(rows, page);
         effect
@@ -72,7 +60,6 @@ impl State {
             Action::SortRight => self.sort = (self.sort + 1) % self.columns.max(1),
             Action::Reverse => self.reversed = !self.reversed,
             Action::Filter => self.mode = Mode::Filter,
-            Action::Help => self.mode = Mode::Help,
             Action::Pause => self.paused = !self.paused,
             Action::Up => self.offset = self.offset.saturating_sub(1),
             Action::Down => self.offset += 1,
@@ -81,9 +68,7 @@ impl State {
             Action::First => self.offset = 0,
             // Until it is clamped.
             Action::Last => self.offset = usize::MAX,
-            Action::Faster => return Effect::Faster,
-            Action::Slower => return Effect::Slower,
-            Action::Quit => return Effect::Quit,
+            other => return Effect::of(other),
         }
         Effect::None
     }
@@ -106,7 +91,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::{Effect, Mode, State};
+    use super::{Mode, State};
+    use crate::screen::Effect;
     use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     fn press(state: &mut State, code: KeyCode) -> Effect {
@@ -152,22 +138,15 @@ mod tests {
     }
 
     #[test]
-    fn control_c_ends_it_in_every_mode() {
-        let event = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        for mode in [Mode::Rows, Mode::Filter, Mode::Help] {
-            let mut state = State::new(1, 0);
-            state.mode = mode;
-            assert_eq!(state.press(&event, 0, 0), Effect::Quit);
-        }
+    fn escape_clears_the_filter_before_it_ends_the_tool() {
+        let mut state = State::new(1, 0);
+        state.filter = "x".into();
+        assert_eq!((press(&mut state, KeyCode::Esc), state.filter.as_str()), (Effect::None, ""));
+        assert_eq!(press(&mut state, KeyCode::Esc), Effect::Quit);
     }
 
     #[test]
-    fn any_key_closes_the_help() {
-        let mut state = State::new(1, 0);
-        press(&mut state, KeyCode::Char('?'));
-        assert_eq!(state.mode, Mode::Help);
-        assert_eq!(press(&mut state, KeyCode::Char('q')), Effect::None);
-        assert_eq!(state.mode, Mode::Rows);
-        assert_eq!(press(&mut state, KeyCode::Char('q')), Effect::Quit);
+    fn help_is_left_to_the_loop() {
+        assert_eq!(press(&mut State::new(1, 0), KeyCode::Char('?')), Effect::Help);
     }
 }

@@ -7,6 +7,7 @@ use std::mem::ManuallyDrop;
 use std::panic;
 use std::sync::Once;
 
+use corescope::signals;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
@@ -14,18 +15,14 @@ use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, d
 use ratatui::crossterm::{Command, execute};
 
 /// Whether there is a terminal for a live screen: one that shows it, and one that keys come from.
-pub(crate) fn is_usable() -> bool {
+#[must_use]
+pub fn is_usable() -> bool {
     can_move_cursor() && io::stdin().is_terminal()
 }
 
 /// Whether output goes to a terminal that understands more than lines.
 pub(crate) fn can_move_cursor() -> bool {
     io::stdout().is_terminal() && env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != OsStr::new("dumb"))
-}
-
-/// See <https://no-color.org>.
-pub(crate) fn has_colour() -> bool {
-    env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// The sequence that clears a terminal, for plain screens.
@@ -40,18 +37,19 @@ pub(crate) fn clear_sequence() -> String {
 }
 
 /// The terminal while the live screen is on it. Dropping it gives the terminal back as it was.
-pub(crate) struct Screen {
+pub(crate) struct Taken {
     /// Never dropped: it would print an error where the terminal is gone, and panic because nobody takes that either.
     pub(crate) terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
 }
 
-impl Screen {
+impl Taken {
     /// Takes the terminal.
     ///
     /// # Errors
     /// It refuses; then it is as it was.
     pub(crate) fn enter() -> io::Result<Self> {
         restore_on_panic();
+        signals::on_suspend();
         enable_raw_mode()?;
         let entered = execute!(io::stdout(), EnterAlternateScreen)
             .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
@@ -60,12 +58,30 @@ impl Screen {
         }
         Ok(Self { terminal: ManuallyDrop::new(entered?) })
     }
+
+    /// Gives the terminal back, stops the process until somebody lets it go on (`fg`), and takes the terminal again.
+    ///
+    /// # Errors
+    /// The terminal refuses.
+    pub(crate) fn suspend(&mut self) -> io::Result<()> {
+        restore();
+        signals::suspend();
+        enable_raw_mode()?;
+        execute!(io::stdout(), EnterAlternateScreen)?;
+        // Whatever was drawn before is gone.
+        self.terminal.clear()
+    }
 }
 
-impl Drop for Screen {
+impl Drop for Taken {
     fn drop(&mut self) {
         restore();
     }
+}
+
+/// Whether the process was asked to stop for a while (SIGTSTP); asking takes it back.
+pub(crate) fn is_to_be_suspended() -> bool {
+    signals::take_suspend()
 }
 
 /// A release build aborts at a panic: nothing is dropped then. The message has to appear on the ordinary screen.

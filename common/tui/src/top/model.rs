@@ -7,9 +7,9 @@ use corescope::clock::Clock;
 use corescope::table::push_text;
 use corescope::{Table, Value};
 
-use crate::Top;
-use crate::history::History;
-use crate::state::State;
+use super::Top;
+use super::state::State;
+use crate::draw::bars::History;
 
 /// A row and what it did before.
 #[derive(Debug)]
@@ -113,14 +113,9 @@ pub(crate) fn sort<Row, Item>(
     let keys: Vec<_> = items.iter().map(|item| ((column.value)(row(item)), (top.id)(row(item)))).collect();
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_by(|a, b| compare(&keys[*a], &keys[*b], reversed));
-    let mut place = vec![0; order.len()];
-    for (to, from) in order.into_iter().enumerate() {
-        place[from] = to;
-    }
     drop(keys);
-    let mut placed: Vec<(usize, Item)> = place.into_iter().zip(items.drain(..)).collect();
-    placed.sort_unstable_by_key(|(place, _)| *place);
-    items.extend(placed.into_iter().map(|(_, item)| item));
+    let mut from: Vec<Option<Item>> = items.drain(..).map(Some).collect();
+    items.extend(order.into_iter().filter_map(|index| from[index].take()));
 }
 
 fn compare(a: &(Value<'_>, u64), b: &(Value<'_>, u64), reversed: bool) -> Ordering {
@@ -134,10 +129,10 @@ fn compare(a: &(Value<'_>, u64), b: &(Value<'_>, u64), reversed: bool) -> Orderi
 #[cfg(test)]
 pub(crate) mod tests {
     use super::Model;
-    use crate::state::State;
-    use crate::{Part, Top};
+    use crate::top::Top;
+    use crate::top::state::State;
     use corescope::clock::Clock;
-    use corescope::{Column, Table, Value};
+    use corescope::{Column, Value};
 
     pub(crate) struct Row {
         pub(crate) pid: u32,
@@ -152,18 +147,7 @@ pub(crate) mod tests {
     ];
 
     pub(crate) fn top() -> Top<Row> {
-        Top {
-            name: "iotop",
-            live: Table::new(COLUMNS),
-            plain: vec![Part { table: Table::new(COLUMNS), takes: |_| true }],
-            sort: "IO/s",
-            id: |row| row.pid.into(),
-            amount: |row| row.rate,
-            rate: |row| row.rate,
-            limit: None,
-            summary: true,
-            scroll: false,
-        }
+        Top::new("iotop", COLUMNS, |row| row.pid.into(), |row| row.rate).sort("IO/s").sums(&["IO/s"])
     }
 
     pub(crate) fn rows(rates: [u64; 3]) -> Vec<Row> {
@@ -208,7 +192,7 @@ pub(crate) mod tests {
         assert_eq!((model.shown.time.as_str(), model.shown.lines[0].row.rate), ("one", 1));
         model.release();
         assert_eq!((model.shown.time.as_str(), model.shown.lines[0].row.rate), ("two", 2));
-        assert_eq!(model.shown.lines[0].history.line(&crate::history::ASCII).trim(), ";#");
+        assert_eq!(model.shown.lines[0].history.line(&crate::draw::bars::ASCII).trim(), ";#");
     }
 
     #[test]

@@ -1,35 +1,34 @@
 //! Screens without a terminal: BCC's look as text, or JSON lines.
 
-use std::time::Duration;
-
 use corescope::lost::Lost;
 use corescope::{Output, Result};
 
-use crate::pace::Next;
-use crate::{Pace, Part, Source, Top, load, model, terminal};
+use super::{Part, Source, Span, Top, TopOptions, model};
+use crate::screen::{Next, Pace, load, terminal};
 
 pub(crate) fn run<Row>(
     top: &Top<Row>,
     source: &mut impl Source<Row>,
+    options: &TopOptions,
     mut lost: Lost<'_>,
     mut out: Output,
     mut pace: Pace,
 ) -> Result<()> {
-    let clear = !top.scroll && terminal::can_move_cursor();
+    let clear = !options.noclear && terminal::can_move_cursor();
     loop {
         let next = pace.wait(source.fd().as_slice(), None);
         source.drain()?;
         if next == Next::Ready {
             continue;
         }
-        let rows = interval(source, &mut pace)?;
+        let rows = source.rows(Span::ending_now(pace.next()))?;
         out.clock.resync();
         // A long screen takes its time, and what it is about goes on meanwhile.
         let mut drain = || source.drain();
         if out.is_json() {
-            json(top, rows, &mut out, &mut drain)?;
+            json(top, rows, options, &mut out, &mut drain)?;
         } else {
-            text(top, rows, &load::line(), clear, &mut out, &mut drain)?;
+            text(top, rows, options, clear, &mut out, &mut drain)?;
         }
         lost.report(&mut out);
         out.flush()?;
@@ -39,12 +38,6 @@ pub(crate) fn run<Row>(
     }
 }
 
-/// The rows of the interval that is over.
-pub(crate) fn interval<Row>(source: &mut impl Source<Row>, pace: &mut Pace) -> Result<Vec<Row>> {
-    let length: Duration = pace.next();
-    source.rows(length)
-}
-
 /// The rows in which something happened, the most on top.
 fn busy<Row>(top: &Top<Row>, mut rows: Vec<Row>) -> Vec<Row> {
     rows.retain(|row| (top.amount)(row) > 0);
@@ -52,16 +45,22 @@ fn busy<Row>(top: &Top<Row>, mut rows: Vec<Row>) -> Vec<Row> {
     rows
 }
 
-fn json<Row>(top: &Top<Row>, rows: Vec<Row>, out: &mut Output, drain: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+fn json<Row>(
+    top: &Top<Row>,
+    rows: Vec<Row>,
+    options: &TopOptions,
+    out: &mut Output,
+    drain: &mut dyn FnMut() -> Result<()>,
+) -> Result<()> {
     let rows = busy(top, rows);
-    let shown = rows.iter().take(top.limit.unwrap_or(usize::MAX));
+    let shown = rows.iter().take(options.limit());
     top.plain.first().map_or(Ok(()), |part| lines(part, shown, out, drain))
 }
 
 fn text<Row>(
     top: &Top<Row>,
     rows: Vec<Row>,
-    load: &str,
+    options: &TopOptions,
     clear: bool,
     out: &mut Output,
     drain: &mut dyn FnMut() -> Result<()>,
@@ -71,15 +70,15 @@ fn text<Row>(
     } else {
         out.end_line();
     }
-    if top.summary {
+    if !options.nosummary {
         let now = out.clock.now_ns();
         let time = out.clock.hms(now).to_string();
-        out.push(&format!("{time} loadavg: {load}\n\n"));
+        out.push(&format!("{time} loadavg: {}\n\n", load::line()));
     }
     let rows = busy(top, rows);
     let mut first = true;
     for part in &top.plain {
-        let mut shown = rows.iter().filter(|row| (part.takes)(row)).take(top.limit.unwrap_or(usize::MAX)).peekable();
+        let mut shown = rows.iter().filter(|row| (part.takes)(row)).take(options.limit()).peekable();
         if shown.peek().is_none() {
             continue;
         }
@@ -114,44 +113,42 @@ fn lines<'a, Row: 'static>(
 
 #[cfg(test)]
 mod tests {
-    use super::{json, text};
-    use crate::model::tests::{COLUMNS, rows, top};
-    use crate::{Part, Top};
-    use corescope::{Output, Table};
+    use super::{Top, TopOptions, json, text};
+    use crate::top::model::tests::{Row, rows, top};
+    use corescope::Output;
+    use std::time::Duration;
 
-    fn print(top: &Top<crate::model::tests::Row>, json_lines: bool) -> String {
+    fn print(top: &Top<Row>, json_lines: bool, nosummary: bool, limit: Option<u32>) -> String {
+        let options = TopOptions { noclear: true, nosummary, rows: limit, interval: Duration::ZERO, count: None };
         let mut out = Output::to_memory(json_lines);
-        if json_lines {
-            json(top, rows([0, 1000, 2048]), &mut out, &mut || Ok(())).expect("nothing to drain");
+        let mut drain = || Ok(());
+        let rows = rows([0, 1000, 2048]);
+        let printed = if json_lines {
+            json(top, rows, &options, &mut out, &mut drain)
         } else {
-            text(top, rows([0, 1000, 2048]), "0.00 1/2 3", false, &mut out, &mut || Ok(())).expect("nothing to drain");
-        }
+            text(top, rows, &options, false, &mut out, &mut drain)
+        };
+        printed.expect("nothing to drain");
         String::from_utf8_lossy(&out.buffer).into_owned()
     }
 
     #[test]
     fn only_rows_in_which_something_happened() {
-        let mut top = top();
-        top.summary = false;
+        let top = top().plain(&["PID", "COMM", "IO/s"], |_| true);
         assert_eq!(
-            print(&top, false),
+            print(&top, false, true, None),
             "\n    PID COMM         IO/s\n      7 Zsh          2.0K\n     30 b\\x1b[31m    1.0K\n"
         );
-        assert!(print(&top, true).starts_with("{\"pid\":7,\"comm\":\"Zsh\",\"rate\":2048}\n"));
-        top.limit = Some(1);
-        assert_eq!(print(&top, true).lines().count(), 1);
+        assert!(print(&top, true, true, None).starts_with("{\"pid\":7,\"comm\":\"Zsh\",\"rate\":2048}\n"));
+        assert_eq!(print(&top, true, true, Some(1)).lines().count(), 1);
     }
 
     #[test]
     fn tables_without_rows_are_left_out() {
-        let mut top = top();
-        top.plain = vec![
-            Part { table: Table::new(COLUMNS), takes: |_| false },
-            Part { table: Table::new(COLUMNS).show("PID", false), takes: |row| row.pid < 10 },
-        ];
-        let screen = print(&top, false);
+        let top = top().plain(&["PID"], |_| false).plain(&["COMM", "IO/s"], |row| row.pid < 10);
+        let screen = print(&top, false, false, None);
         let lines: Vec<&str> = screen.lines().collect();
-        assert!(lines[1].ends_with(" loadavg: 0.00 1/2 3"), "{screen}");
+        assert!(lines[1].contains(" loadavg: "), "{screen}");
         assert_eq!(lines[2..], ["", "COMM         IO/s", "Zsh          2.0K"]);
     }
 }
