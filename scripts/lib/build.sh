@@ -44,14 +44,11 @@ release_folder() { echo "$root_dir/target/$(host_triple)/release"; }
 
 # build_release [-p TOOL]...: static binaries of these tools, or of all.
 build_release() {
-    local target library flags
+    local target flags
     [ $# -gt 0 ] || set -- --workspace --bins
     target=$(host_triple)
     # A triple of its own keeps the flags from what runs during the build: procedural macros cannot be static.
     flags='-C target-feature=+crt-static -C force-unwind-tables=no -C link-arg=-Wl,-z,pack-relative-relocs'
-    # What libelf.a needs: zlib, and since Debian 13 zstd. By file name, for the linker would take shared ones here.
-    for library in $(pkg-config --static --libs-only-l libelf); do flags+=" -C link-arg=-l:lib${library#-l}.a"; done
-    as_user env "LIBBPF_SYS_LIBRARY_PATH=/usr/lib/$(gcc -print-multiarch)" \
-        "CARGO_TARGET_$(tr a-z- A-Z_ <<<"$target")_RUSTFLAGS=$flags" \
+    as_user env "CARGO_TARGET_$(tr a-z- A-Z_ <<<"$target")_RUSTFLAGS=$flags" \
         cargo build --quiet --release --target "$target" "$@" --features corescope/static
 }

@@ -2,6 +2,7 @@
 
 pub mod buffer;
 pub mod filter;
+pub mod hooks;
 pub mod kill;
 mod load;
 mod settings;

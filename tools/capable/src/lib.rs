@@ -6,14 +6,14 @@ use std::mem::MaybeUninit;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use bpf::CapableSkelBuilder;
 use check::{COLUMNS, Check};
 use clap::{Parser, ValueEnum};
 use corescope::Manual;
 use corescope::event;
-use corescope::kernel::{has_kprobes, permits_fentry};
 use corescope::object::filter::PinnedMaps;
+use corescope::object::hooks;
 use corescope::stream::stream_batches;
 use corescope::{Buffer, Common, Filter, Output, Setup, Table, cli, column};
 use corescope_symbols::{Batch, Frames, Symbols, event_stacks, print, summary};
@@ -22,6 +22,10 @@ corescope::skeleton!();
 
 const MANUAL: Manual =
     Manual { text: include_str!("../manual.md"), fields: || [column::fields(COLUMNS), summary::fields()].concat() };
+
+/// The cheapest first. Each tells everything of a check but the last one, which does not know the audit log.
+const HOOKS: [&str; 3] = ["capable_exit", "capable_enter", TRACEPOINT];
+const TRACEPOINT: &str = "capable_check";
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -73,7 +77,7 @@ enum Unique {
 }
 
 /// Where the kernel is asked.
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, ValueEnum)]
 enum Hook {
     /// The exit of the kernel's function cap_capable()
     Fexit,
@@ -93,13 +97,17 @@ fn run(mut args: Args) -> Result<()> {
     args.common.cgroup = args.common.cgroup.or(args.cgroup_path.take());
     let filter = Filter::new(&args.common).pid(args.pid).maps(&args.maps);
     let mut object = MaybeUninit::uninit();
-    let mut hook = Hook::Fexit;
+    let mut chosen = "";
     let skel = corescope::load(CapableSkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;
         args.frames.apply(setup, args.kernel_stack, args.user_stack)?;
         args.buffer.apply(setup)?;
-        hook = choose(&args, setup)?;
-        configure(&args, hook, setup)
+        let wanted = args.hook.map_or(HOOKS.to_vec(), |hook| vec![hook.program()]);
+        for hook in HOOKS {
+            setup.load_if(hook, false)?;
+        }
+        chosen = hooks::choose(setup, &[&wanted])?[0];
+        configure(&args, setup)
     })?;
     let mut out = Output::new(args.common.json);
     let table = Table::new(COLUMNS).show("TID", args.extra).show("INSETID", args.extra);
@@ -107,7 +115,7 @@ fn run(mut args: Args) -> Result<()> {
     let look = print::Look { addresses: args.common.verbose, offsets: true };
     let mut batch = Batch::new(Symbols::new(args.frames.source_lines));
     let links = corescope::attach(&skel, &args.common)?;
-    if hook == Hook::Tracepoint && !args.non_audit {
+    if chosen == TRACEPOINT && !args.non_audit {
         out.announce("AUDIT is not known by this kernel's tracepoint: all checks are shown.");
     }
     table.header(&mut out);
@@ -131,23 +139,18 @@ fn run(mut args: Args) -> Result<()> {
     })
 }
 
-/// The cheapest hook that tells everything of each check, or what is left of them.
-fn choose(args: &Args, setup: &mut Setup<'_>) -> Result<Hook> {
-    match args.hook {
-        Some(Hook::Kprobe) if !has_kprobes() => bail!("this kernel has no kprobes"),
-        Some(hook) => Ok(hook),
-        None if permits_fentry() && !(has_kprobes() && setup.types()?.preempts_tracepoints()) => Ok(Hook::Fexit),
-        None if has_kprobes() => Ok(Hook::Kprobe),
-        None if setup.types()?.has_type("btf_trace_cap_capable") => Ok(Hook::Tracepoint),
-        None => bail!("this kernel has no tracepoint capability:cap_capable, and permits neither fexit nor kprobes"),
+impl Hook {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Fexit => "capable_exit",
+            Self::Kprobe => "capable_enter",
+            Self::Tracepoint => TRACEPOINT,
+        }
     }
 }
 
 /// Sets the constants, and what is loaded.
-fn configure(args: &Args, hook: Hook, setup: &mut Setup<'_>) -> Result<()> {
-    setup.load_if("capable_exit", hook == Hook::Fexit)?;
-    setup.load_if("capable_enter", hook == Hook::Kprobe)?;
-    setup.load_if("capable_check", hook == Hook::Tracepoint)?;
+fn configure(args: &Args, setup: &mut Setup<'_>) -> Result<()> {
     // BCC's --unique goes by cgroup where a map of them is given.
     let unique = match args.unique {
         Some(None) if args.maps.cgroupmap.is_some() => Unique::Cgroup,

@@ -9,14 +9,18 @@ use anyhow::Result;
 use bpf::OomkillSkelBuilder;
 use clap::Parser;
 use corescope::Manual;
-use corescope::kernel;
 use corescope::libbpf_rs::num_possible_cpus;
+use corescope::object::hooks;
 use corescope::{Buffer, Common, Filter, Output, Table, cli, column};
 use kill::{COLUMNS, Kill};
 
 corescope::skeleton!();
 
 const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || column::fields(COLUMNS) };
+
+/// Where a victim is marked.
+const TRACEPOINT: &str = "oomkill_marked";
+const FUNCTION: &str = "oomkill_marking";
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -41,9 +45,11 @@ fn run(args: Args) -> Result<()> {
         setup.set("mm_cpus", u32::try_from(num_possible_cpus()?)?)?;
         // Up to 6.8 the tracepoint had one argument, a number; what calls it knows the task.
         let has_task = setup.types()?.tracepoint_arguments("mark_victim") != Some(1);
-        setup.load_if("oomkill_marked", has_task)?;
-        setup.load_if("oomkill_marking", !has_task)?;
-        setup.load_if("oomkill_search", kernel::has_kprobes())?;
+        let (marked, other) = if has_task { (TRACEPOINT, FUNCTION) } else { (FUNCTION, TRACEPOINT) };
+        setup.load_if(other, false)?;
+        hooks::choose(setup, &[&[marked]])?;
+        // Without it less is known of the cause.
+        hooks::choose_any(setup, &["oomkill_search"])?;
         Ok(())
     })?;
     let mut out = Output::new(args.common.json);

@@ -5,6 +5,7 @@
 //! the whole list, name by name, for each type that a program mentions. That was most of the time until a tool was attached.
 
 mod bytes;
+mod modules;
 mod names;
 mod subset;
 
@@ -15,6 +16,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
+pub(crate) use modules::FOLDER as MODULES;
 pub(crate) use names::Names;
 use names::Places;
 
@@ -72,6 +74,8 @@ pub(crate) struct Btf<'a> {
     marks: Vec<u32>,
     /// The types of the names that were looked for.
     named: HashMap<Vec<u8>, Vec<Type>>,
+    /// The last type that is not a module's.
+    last: u32,
 }
 
 /// Types from one mark to the next.
@@ -110,6 +114,11 @@ impl Btf<'static> {
 }
 
 impl<'a> Btf<'a> {
+    /// Whether a type is the kernel's own, and not a module's.
+    pub(crate) fn is_own(&self, found: &Type) -> bool {
+        found.id <= self.last
+    }
+
     /// Types that are in memory already.
     ///
     /// # Errors
@@ -129,7 +138,7 @@ impl<'a> Btf<'a> {
             (end <= bytes.len()).then_some(start..end)
         };
         let (types, strings) = section(8).zip(section(16)).context("the header is cut off")?;
-        let mut btf = Self { bytes, types, strings, marks: Vec::new(), named: HashMap::new() };
+        let mut btf = Self { bytes, types, strings, marks: Vec::new(), named: HashMap::new(), last: u32::MAX };
         let places = Places::of(&btf, &names);
         btf.named = names.0.into_iter().map(|name| (name, Vec::new())).collect();
         let (mut at, mut id) = (btf.types.start, 1);

@@ -57,6 +57,14 @@ impl<'a> Section<'a> {
             _ => None,
         }
     }
+
+    /// The kernel's type that tells whether there is such a hook.
+    pub(crate) fn telling_type(self) -> Option<String> {
+        match self {
+            Self::Kprobe(name) => Some(name.into()),
+            other => other.type_name(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,11 @@ pub fn attach(program: &ProgramMut<'_>, group: &str, name: &str) -> Result<Link>
     program.attach_perf_event(event.into_raw_fd()).with_context(what)
 }
 
+/// Whether the kernel has the tracepoint `group:name`, and shows it.
+pub(crate) fn exists(group: &str, name: &str) -> bool {
+    id(group, name).is_ok()
+}
+
 fn id(group: &str, name: &str) -> Result<u64> {
     let file = format!("events/{group}/{name}/id");
     let text = match MOUNTS.iter().find(|mount| Path::new(mount).join("events").exists()) {

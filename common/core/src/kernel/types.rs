@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use super::btf::{self, Btf, Names, kind};
+use super::btf::{self, Btf, Names, Type, kind};
 use super::section::tracepoint_type;
 use anyhow::{Context, Result, bail, ensure};
 
@@ -60,15 +60,19 @@ impl Types {
     /// # Errors
     /// There are none to read.
     pub fn read(custom: Option<&Path>) -> Result<Self> {
-        Self::read_for(custom, Names::default())
+        Self::read_for(custom, &[], Names::default())
     }
 
-    /// The same to ask for these names, and those that this module asks for: others take milliseconds each.
-    pub(crate) fn read_for(custom: Option<&Path>, mut names: Names) -> Result<Self> {
+    /// The same to ask for these names, and those that this file asks for: others take milliseconds each. With the types of
+    /// modules behind them.
+    pub(crate) fn read_for(custom: Option<&Path>, modules: &[String], mut names: Names) -> Result<Self> {
         for name in ASKED_FOR {
             names.add(name);
         }
-        Btf::read(custom.unwrap_or(Path::new(BTF)), names).map(Self).context("cannot read the kernel's types")
+        let path = custom.unwrap_or(Path::new(BTF));
+        let types =
+            if modules.is_empty() { Btf::read(path, names) } else { Btf::read_with_modules(path, modules, names) };
+        types.map(Self).context("cannot read the kernel's types")
     }
 
     /// Those of these names, with all that belongs to them.
@@ -89,21 +93,37 @@ impl Types {
         found.any(|found| self.0.members(&found).any(|member| *member == *field.as_bytes()))
     }
 
-    /// The number by which a program is attached to a tracepoint.
-    pub(crate) fn tracepoint(&self, name: &str) -> Option<u32> {
-        self.0.named(&tracepoint_type(name)).find(|found| found.kind == kind::TYPEDEF).map(|found| found.id)
+    /// Whether there is a tracepoint of this name, in the kernel itself or in a module that was asked for.
+    #[must_use]
+    pub fn has_tracepoint(&self, name: &str) -> bool {
+        self.of_kind(&tracepoint_type(name), kind::TYPEDEF).is_some()
     }
 
-    /// The number by which a program is attached to a function's entry or exit.
+    /// Whether there is a function of this name, in the kernel itself or in a module that was asked for.
+    #[must_use]
+    pub fn has_function(&self, name: &str) -> bool {
+        self.of_kind(name, kind::FUNC).is_some()
+    }
+
+    /// The number by which a program is attached to a tracepoint of the kernel itself.
+    pub(crate) fn tracepoint(&self, name: &str) -> Option<u32> {
+        self.of_kind(&tracepoint_type(name), kind::TYPEDEF).filter(|found| self.0.is_own(found)).map(|found| found.id)
+    }
+
+    /// The number by which a program is attached to the entry or exit of a function of the kernel itself.
     pub(crate) fn function(&self, name: &str) -> Option<u32> {
-        self.0.named(name).find(|found| found.kind == kind::FUNC).map(|found| found.id)
+        self.of_kind(name, kind::FUNC).filter(|found| self.0.is_own(found)).map(|found| found.id)
+    }
+
+    fn of_kind(&self, name: &str, kind: u8) -> Option<Type> {
+        self.0.named(name).find(|found| found.kind == kind)
     }
 
     /// How many arguments a tracepoint has, where there is one of this name: kernels add to them.
     #[must_use]
     pub fn tracepoint_arguments(&self, name: &str) -> Option<usize> {
         // A pointer to a function, of which the first argument belongs to the tracepoint itself.
-        let named = self.0.get(self.tracepoint(name)?)?;
+        let named = self.of_kind(&tracepoint_type(name), kind::TYPEDEF)?;
         let pointer = self.0.get(named.target).filter(|found| found.kind == kind::PTR)?;
         let function = self.0.get(pointer.target).filter(|found| found.kind == kind::FUNC_PROTO)?;
         function.count.checked_sub(1)

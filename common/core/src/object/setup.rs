@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use libbpf_rs::{AsRawLibbpf, MapCore, MapFlags, MapHandle, Object, OpenObject, libbpf_sys};
 
 use crate::kernel::Types;
-use crate::kernel::btf::{Btf, Names};
+use crate::kernel::btf::{Btf, MODULES as FOLDER, Names};
 use crate::kernel::section::Section;
 
 /// The object that is being set up, and what is to be done once it is loaded.
@@ -17,13 +17,29 @@ use crate::kernel::section::Section;
 pub struct Setup<'a> {
     object: &'a mut OpenObject,
     btf: Option<&'a Path>,
+    modules: Vec<String>,
     types: OnceCell<(Types, Names)>,
     inner: Vec<(&'static str, MapHandle)>,
 }
 
 impl<'a> Setup<'a> {
     pub(crate) fn of(object: &'a mut OpenObject, btf: Option<&'a Path>) -> Self {
-        Self { object, btf, types: OnceCell::new(), inner: Vec::new() }
+        Self { object, btf, modules: Vec::new(), types: OnceCell::new(), inner: Vec::new() }
+    }
+
+    /// Takes along the types of a module: its structs can be read and its functions and tracepoints be attached to, as if they
+    /// were the kernel's own. Gives whether the module is there and shows its types, which modules do from 5.11 on; what is
+    /// built in is among the kernel's own types. To be called before the types are asked anything.
+    ///
+    /// libbpf looks for types in modules only where it was given no file of types, and here it always is
+    /// (`btf_vmlinux_override` in libbpf.c): so the file has the modules' as well.
+    pub fn use_module(&mut self, name: &str) -> bool {
+        let is_there = Path::new(FOLDER).join(name).exists();
+        if is_there && !self.modules.iter().any(|known| known == name) {
+            self.modules.push(name.into());
+            self.types = OnceCell::new();
+        }
+        is_there
     }
 
     /// The kernel's types, which are read at the first call.
@@ -41,10 +57,10 @@ impl<'a> Setup<'a> {
         }
         let mentioned = self.mentioned()?;
         let mut names = mentioned.clone();
-        for name in self.progs().filter_map(|program| Section::of(program.section().to_str()?).type_name()) {
+        for name in self.progs().filter_map(|program| Section::of(program.section().to_str()?).telling_type()) {
             names.add(name);
         }
-        let types = Types::read_for(self.btf, names)?;
+        let types = Types::read_for(self.btf, &self.modules, names)?;
         Ok(self.types.get_or_init(|| (types, mentioned)))
     }
 

@@ -14,6 +14,7 @@ use std::ptr;
 #[derive(Debug)]
 pub(super) enum Bytes<'a> {
     Lent(&'a [u8]),
+    Owned(Vec<u8>),
     Mapped(Mapped),
     Pages(Pages),
 }
@@ -38,6 +39,7 @@ impl Bytes<'_> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Lent(bytes) => bytes.len(),
+            Self::Owned(bytes) => bytes.len(),
             Self::Mapped(mapped) => mapped.length,
             Self::Pages(pages) => pages.length,
         }
@@ -47,6 +49,7 @@ impl Bytes<'_> {
     fn whole(&self) -> Option<&[u8]> {
         match self {
             Self::Lent(bytes) => Some(bytes),
+            Self::Owned(bytes) => Some(bytes),
             // SAFETY: the mapping has this length and lives as long as the value. The kernel's own types do not change, and
             // a file that somebody cuts off meanwhile ends this process with SIGBUS, as it would libbpf.
             Self::Mapped(mapped) => Some(unsafe { std::slice::from_raw_parts(mapped.start.cast(), mapped.length) }),

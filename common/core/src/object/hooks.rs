@@ -1,0 +1,90 @@
+//! Which of several programs for the same thing are loaded: the first that this kernel can have.
+
+use anyhow::{Result, bail};
+
+use super::setup::Setup;
+use crate::kernel::section::Section;
+use crate::kernel::{has_kprobes, permits_fentry, tracefs};
+
+/// Of each row loads the first program that this kernel can have, and none of the others; gives their names in the order of
+/// the rows.
+///
+/// What a program needs is in its section: a type, for a tracepoint or function; kprobes; that the kernel permits programs at
+/// functions. Where the kernel preempts programs that are attached by a type, and then skips them for others (docs/kernels.md),
+/// those of a row that it does not preempt come first.
+///
+/// # Errors
+/// A sentence that says what is missing, where the kernel can have none of a row.
+pub fn choose<'name>(setup: &mut Setup<'_>, rows: &[&[&'name str]]) -> Result<Vec<&'name str>> {
+    let mut chosen = Vec::new();
+    for row in rows {
+        let Some(name) = first(setup, row)? else { bail!(refusal(setup, row)) };
+        chosen.push(name);
+    }
+    Ok(chosen)
+}
+
+/// The same of one row that a tool can do without.
+///
+/// # Errors
+/// The object has no such programs, or there are no types to be asked.
+pub fn choose_any<'name>(setup: &mut Setup<'_>, row: &[&'name str]) -> Result<Option<&'name str>> {
+    first(setup, row)
+}
+
+fn first<'name>(setup: &mut Setup<'_>, row: &[&'name str]) -> Result<Option<&'name str>> {
+    let mut found = None;
+    for name in preferred(setup, row)? {
+        let loads = found.is_none() && can_have(setup, name)?;
+        setup.load_if(name, loads)?;
+        if loads {
+            found = Some(name);
+        }
+    }
+    Ok(found)
+}
+
+/// The row in the order in which its programs are tried.
+fn preferred<'name>(setup: &Setup<'_>, row: &[&'name str]) -> Result<Vec<&'name str>> {
+    let is_typed = |name: &&str| Section::of(&section(setup, name)).type_name().is_some();
+    let mut row = row.to_vec();
+    if row.len() > 1 && setup.types()?.preempts_tracepoints() {
+        row.sort_by_key(is_typed);
+    }
+    Ok(row)
+}
+
+/// Whether the kernel can have a program, as far as its section tells.
+fn can_have(setup: &Setup<'_>, program: &str) -> Result<bool> {
+    let section = section(setup, program);
+    Ok(match Section::of(&section) {
+        Section::TypedTracepoint(name) => setup.types()?.has_tracepoint(name),
+        Section::TypedFunction(name) => setup.types()?.has_function(name) && permits_fentry(),
+        Section::Iterator(name) => setup.types()?.has_function(&format!("bpf_iter_{name}")),
+        Section::Tracepoint(group, name) => tracefs::exists(group, name),
+        Section::Kprobe(name) => has_kprobes() && setup.types()?.has_function(name),
+        Section::ByHand | Section::Other => true,
+    })
+}
+
+fn section(setup: &Setup<'_>, program: &str) -> String {
+    let found = setup.progs().find(|candidate| candidate.name() == program);
+    found.map(|program| program.section().to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// What is missing of a row, in one sentence.
+fn refusal(setup: &Setup<'_>, row: &[&str]) -> String {
+    let sections: Vec<String> = row.iter().map(|program| section(setup, program)).collect();
+    let lacks: Vec<String> = sections.iter().filter_map(|section| missing(setup, Section::of(section))).collect();
+    format!("this kernel {}", lacks.join(", and "))
+}
+
+fn missing(setup: &Setup<'_>, section: Section<'_>) -> Option<String> {
+    let (what, name) = section.words()?;
+    let has_function = |name| setup.types().is_ok_and(|types| types.has_function(name));
+    Some(match section {
+        Section::TypedFunction(name) if has_function(name) => "permits no programs at functions (fentry, fexit)".into(),
+        Section::Kprobe(name) if has_function(name) => "has no kprobes (CONFIG_KPROBE_EVENTS)".into(),
+        _ => format!("has no {what} {name}"),
+    })
+}
