@@ -1,4 +1,5 @@
-//! Compiles bpf/yardstick.bpf.c, which examples/instructions.rs loads.
+//! Compiles bpf/yardstick.bpf.c, which examples/instructions.rs loads, and makes the skeleton of bpf/hooktest.bpf.c for
+//! tests/hooks.rs.
 
 use std::env;
 use std::path::PathBuf;
@@ -14,4 +15,5 @@ fn main() {
         eprintln!("{error:#}");
         exit(1);
     }
+    corescope_build::skeleton_of("hooktest");
 }

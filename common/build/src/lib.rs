@@ -22,15 +22,19 @@ use libbpf_cargo::SkeletonBuilder;
 ///
 /// Ends the build with clang's messages where the program does not compile.
 pub fn skeleton() {
-    if let Err(error) = generate() {
+    let package = env::var("CARGO_PKG_NAME").unwrap_or_default();
+    skeleton_of(package.strip_prefix("corescope-").unwrap_or(&package));
+}
+
+/// The same of the program of this name.
+pub fn skeleton_of(program: &str) {
+    if let Err(error) = generate(program) {
         eprintln!("{error:#}");
         exit(1);
     }
 }
 
-fn generate() -> Result<()> {
-    let package = env::var("CARGO_PKG_NAME")?;
-    let tool = package.strip_prefix("corescope-").unwrap_or(&package);
+fn generate(tool: &str) -> Result<()> {
     let arch = env::var("CARGO_CFG_TARGET_ARCH")?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let object = out.join(format!("{tool}.o"));

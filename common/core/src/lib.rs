@@ -5,6 +5,7 @@
 //! a verb: [`stream()`] for events, [`every()`] for summaries. [`Table`] and [`Histogram`] turn what comes out into
 //! text or JSON from one description.
 
+pub mod attach;
 pub mod cli;
 pub mod kernel;
 pub mod names;
