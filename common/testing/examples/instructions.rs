@@ -37,7 +37,10 @@ fn main() {
         let ours = ours.unwrap_or_else(|| panic!("{tool} does not come up"));
         let cost = |program| ours.by_work(program).or_else(|| ours.by_time(program));
         let costs: Vec<_> = (0..ours.names.len()).map(cost).collect();
-        assert!(costs.iter().any(Option::is_some), "no program of {tool} ran: it needs work in cost/work.rs");
+        assert!(
+            costs.iter().any(Option::is_some),
+            "no program of {tool} ran: its Cargo.toml names no work that runs them"
+        );
         for (program, cost) in costs.into_iter().enumerate() {
             ours.print("corescope", program, cost);
         }
@@ -64,7 +67,7 @@ fn yardstick() {
         let object = open.load().expect("it loads");
         let program = object.progs_mut().find(|program| program.name() == name).expect("it is there");
         let _link = program.attach().expect("it attaches");
-        let measured = Measured::of("yardstick", &Meter::of(std::process::id()));
+        let measured = Measured::of("yardstick", Work::named("ping_pong"), &Meter::of(std::process::id()));
         measured.print("corescope", 0, measured.by_work(0));
     }
 }
@@ -89,17 +92,17 @@ impl Measured {
         // Where nothing says the time zone, the C library looks for it at each event, which tools see and print.
         let command = command.env("TZ", "UTC0").stdout(Stdio::null()).stderr(Stdio::null());
         let watcher = Watcher::start(command)?;
-        Some(Self::of(tool, &Meter::of(watcher.pid())))
+        Some(Self::of(tool, Work::of(tool), &Meter::of(watcher.pid())))
     }
 
     /// While the tool's work is done.
-    fn of(tool: &str, meter: &Meter) -> Self {
+    fn of(tool: &str, work: Work, meter: &Meter) -> Self {
         let names = meter.names();
-        let work = Work::of(tool);
-        // Processes that begin and end meet the timer in any case.
-        let times = (work.times / 5_000).clamp(1, TIMES);
 
-        let count = usize::try_from(work.times).map_or(ROUNDS, |times| times.clamp(LEAST, ROUNDS));
+        // Processes that begin and end meet the timer in any case.
+        let times = (work.times() / 5_000).clamp(1, TIMES);
+
+        let count = usize::try_from(work.times()).map_or(ROUNDS, |times| times.clamp(LEAST, ROUNDS));
 
         let mut rounds = Vec::with_capacity((count + 1) * 2 * names.len());
         work.rounds(count, times, || {

@@ -1,4 +1,4 @@
-//! The table in docs/kernels.md: which tool works on which kernel.
+//! What docs/kernels.md says of tools on kernels: that a tool works is the rule, and what refuses is in a table there.
 
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -7,13 +7,39 @@ use std::sync::OnceLock;
 
 use crate::tool::{all, binary, send, wait};
 
-const TABLE: &str = include_str!("../../../docs/kernels.md");
+const TEXT: &str = include_str!("../../../docs/kernels.md");
+const HEAD: &str = "| Tool | Kernels | Ends with |";
 
-/// The rows of the table whose head starts with `| Tool |`, cell by cell.
+/// A line of the table: a tool, a kernel series, and the words that the tool ends with there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The tool.
+    pub tool: String,
+    /// The series, such as 5.10.
+    pub series: String,
+    /// What it says.
+    pub words: String,
+}
+
+/// All refusals of the table.
 #[must_use]
-pub fn table() -> Vec<Vec<&'static str>> {
-    let rows = TABLE.lines().skip_while(|line| !line.starts_with("| Tool |")).take_while(|line| line.starts_with('|'));
-    rows.map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect()
+pub fn refusals() -> Vec<Refusal> {
+    parse(TEXT)
+}
+
+fn parse(text: &str) -> Vec<Refusal> {
+    let rows = text.lines().skip_while(|line| *line != HEAD).skip(2).take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|line| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>());
+    let refusals = |cells: Vec<&str>| {
+        let [tool, series, words] = cells[..] else { panic!("not three cells: {cells:?}") };
+        let refusal = |series: &str| Refusal {
+            tool: tool.trim_matches('`').into(),
+            series: series.trim().into(),
+            words: words.into(),
+        };
+        series.split(',').map(refusal).collect::<Vec<_>>()
+    };
+    cells.flat_map(refusals).collect()
 }
 
 /// The series that runs, where somebody who knows has said it: scripts/test does in emulated machines.
@@ -22,17 +48,10 @@ pub fn series() -> Option<String> {
     env::var("CORESCOPE_KERNEL").ok()
 }
 
-/// What the table says of a tool on a kernel series.
-///
-/// # Panics
-/// The table has no such row or column.
+/// The words that a tool ends with on a kernel series; none if it works.
 #[must_use]
-pub fn expected(tool: &str, series: &str) -> &'static str {
-    let table = table();
-    let column = table[0].iter().position(|head| *head == series);
-    let column = column.unwrap_or_else(|| panic!("docs/kernels.md has no column {series}"));
-    let row = table.iter().find(|row| row[0].trim_matches('`') == tool);
-    row.unwrap_or_else(|| panic!("docs/kernels.md has no row {tool}"))[column]
+pub fn refusal(tool: &str, series: &str) -> Option<String> {
+    refusals().into_iter().find(|refusal| refusal.tool == tool && refusal.series == series).map(|refusal| refusal.words)
 }
 
 /// The tools that work on the kernel that runs: by the table, or where the kernel is none of the table's, by trying.
@@ -40,7 +59,7 @@ pub fn working() -> &'static [String] {
     static WORKING: OnceLock<Vec<String>> = OnceLock::new();
     WORKING.get_or_init(|| {
         let works = |tool: &String| match series() {
-            Some(series) => expected(tool, &series) == "works",
+            Some(series) => refusal(tool, &series).is_none(),
             None => starts(tool),
         };
         all().into_iter().filter(works).collect()
@@ -58,4 +77,22 @@ fn starts(tool: &str) -> bool {
         send(child.id(), libc::SIGTERM);
     }
     wait(&mut child).is_some() && attached
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HEAD, parse, refusals};
+    use crate::tool::all;
+
+    #[test]
+    fn refusals_are_read_by_tool_and_series() {
+        let text = format!("{HEAD}\n|---|---|---|\n| `a` | 5.10, 6.1 | no such thing |\n\nMore.\n");
+        let series: Vec<_> = parse(&text).into_iter().map(|refusal| (refusal.tool, refusal.series)).collect();
+        assert_eq!(series, [("a".into(), "5.10".into()), ("a".into(), "6.1".to_string())]);
+    }
+
+    #[test]
+    fn the_table_names_tools() {
+        assert!(refusals().iter().all(|refusal| all().contains(&refusal.tool)));
+    }
 }

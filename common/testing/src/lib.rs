@@ -16,12 +16,16 @@
 
 #![allow(clippy::missing_panics_doc, clippy::must_use_candidate, reason = "as in any test")]
 
+pub mod actions;
 pub mod cost;
+pub mod json;
 pub mod kernels;
 pub mod loaded;
 pub mod process;
+pub mod run;
 pub mod scratch;
 pub mod tool;
+pub mod tools;
 pub mod workload;
 
 pub use scratch::Scratch;

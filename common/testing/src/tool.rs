@@ -1,5 +1,6 @@
 //! A tool as a user runs it: a process with a command line, two outputs and an exit status.
 
+use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -7,11 +8,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
 use serde_json::Value;
 
-use crate::loaded;
+use crate::{loaded, tools};
 
 /// For everything that is waited for. Emulated machines are slow, and what hangs fails all the same.
 pub const DEADLINE: Duration = Duration::from_secs(60);
@@ -40,20 +40,10 @@ fn built() -> PathBuf {
     test.ancestors().nth(2).expect("cargo's folders").to_path_buf()
 }
 
-/// All tools that there are: the folders under `tools/`, or where there are no sources (an emulated machine) those named
-/// by `CORESCOPE_TOOLS`, separated by spaces.
+/// The names of all tools.
 #[must_use]
 pub fn all() -> Vec<String> {
-    let mut names: Vec<String> = match env::var("CORESCOPE_TOOLS") {
-        Ok(list) => list.split_whitespace().map(str::to_string).collect(),
-        Err(_) => fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools"))
-            .expect("the tools' folder, or their names in CORESCOPE_TOOLS")
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .collect(),
-    };
-    names.sort();
-    assert!(!names.is_empty(), "no tools");
-    names
+    tools::all().iter().map(|tool| tool.name.clone()).collect()
 }
 
 /// A tool that is attached and prints JSON.

@@ -4,7 +4,6 @@ pub mod calls;
 mod cgroup;
 #[cfg(target_arch = "x86_64")]
 mod compat;
-mod everything;
 mod exec;
 mod exit;
 mod folders;
@@ -24,7 +23,6 @@ mod threads;
 pub use cgroup::Cgroup;
 #[cfg(target_arch = "x86_64")]
 pub use compat::{LowMemory, compat};
-pub use everything::{ROUNDS, everything_in};
 pub use exec::{execve, execve_unreadable, execveat, tiny_program};
 pub use exit::{Forked, exit_process, exit_thread, short_lives};
 pub use folders::{bind_folder, own_folders};

@@ -1,4 +1,5 @@
-//! Manual pages and shell completions, out of the tool's own definition: `--generate man`, `--generate bash` and so on.
+//! Manual pages, shell completions and the list of JSON keys, out of the tool's own definition: `--generate man`,
+//! `--generate bash`, `--generate json` and so on.
 //!
 //! The prose is the tool's `manual.md`: what is traced and how, then sections under `## ` headings, examples indented by
 //! four spaces. The same text follows the options in `--help`.
@@ -8,12 +9,14 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Command, ValueEnum};
+use clap::{Arg, Command, ValueEnum};
 use clap_complete::Shell;
 use clap_mangen::Man;
-use clap_mangen::roff::{Inline, Roff, bold, roman};
+use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
+use super::alias::Alias;
 use crate::output::column::Field;
+use crate::output::vocabulary;
 use crate::process::complain;
 
 /// The hidden option.
@@ -33,10 +36,11 @@ pub struct Manual {
 
 const EXIT_STATUS: &str = "0 when the tool was ended, also by Ctrl-C or SIGTERM or because nobody reads its output any \
     more; 1 when it could not do its work, with a sentence on standard error; 2 when it was called wrongly.";
-const JSON: &str = "With --json each line is one object. Numbers are raw, in the unit that their key names; times are \
-    RFC 3339. Text is exact; what is not valid UTF-8 is a list of its bytes. What could not be recorded is reported as \
-    an object with the keys \"lost\" (how many) and \"reason\" (buffer, map or stack). Calls that the kernel skipped \
-    because the program was busy on that CPU are reported as \"skipped\": each may stand for one event, or for none.";
+const JSON: &str = "With --json each line is one object with all keys; what is not known is null. Numbers are raw, in the \
+    unit that their key names; times are RFC 3339. Strings are exact if they are valid UTF-8; otherwise the invalid parts are \
+    replaced, and the key with _bytes appended holds the bytes. What could not be recorded is reported as an object with \
+    the keys \"lost\" (how many) and \"reason\" (buffer, map or stack). Calls that the kernel skipped because the program was \
+    busy on that CPU are reported as \"skipped\": each may stand for one event, or for none.";
 
 impl Manual {
     /// The text behind the options in `--help`.
@@ -57,7 +61,7 @@ impl Manual {
     }
 
     /// Answers the hidden option, if it is there.
-    pub(crate) fn generate(&self, command: &Command) -> Option<ExitCode> {
+    pub(crate) fn generate(&self, command: &Command, family: &[Alias]) -> Option<ExitCode> {
         let mut arguments = std::env::args_os().skip(1);
         if arguments.next()? != OsStr::new(GENERATE) {
             return None;
@@ -66,11 +70,15 @@ impl Manual {
         let mut text = Vec::new();
         if kind == OsStr::new("man") {
             text = self.page(command);
+        } else if kind == OsStr::new("json") {
+            text = self.keys();
+        } else if kind == OsStr::new("aliases") {
+            text = family.iter().flat_map(|alias| [alias.name, "\n"]).collect::<String>().into_bytes();
         } else if let Some(shell) = kind.to_str().and_then(|kind| Shell::from_str(kind, true).ok()) {
             let name = command.get_name().to_string();
             clap_complete::generate(shell, &mut command.clone(), name, &mut text);
         } else {
-            complain("--generate takes man, bash, zsh, fish, elvish or powershell");
+            complain("--generate takes man, json, aliases, bash, zsh, fish, elvish or powershell");
             return Some(ExitCode::from(2));
         }
         match std::io::stdout().write_all(&text) {
@@ -80,6 +88,17 @@ impl Manual {
                 Some(ExitCode::FAILURE)
             }
         }
+    }
+
+    /// The keys of the JSON output, a line for each: name, type, unit, whether it is of the vocabulary that tools share, and
+    /// meaning, separated by tabs.
+    fn keys(&self) -> Vec<u8> {
+        let mut text = String::new();
+        for field in (self.fields)().into_iter().filter(|field| !field.key.is_empty()) {
+            let shared = if vocabulary::has(field.key) { "shared" } else { "own" };
+            let _ = writeln!(text, "{}\t{}\t{}\t{shared}\t{}", field.key, field.kind.name(), field.unit(), field.help);
+        }
+        text.into_bytes()
     }
 
     /// The manual page, section 8.
@@ -94,14 +113,14 @@ impl Manual {
             plain(&command.get_about().map(ToString::to_string).unwrap_or_default())
         ))]);
 
+        page.control("SH", ["SYNOPSIS"]);
+        page.text(synopsis(command));
+
         // Help text that follows the options is a part of this page already.
         let bare = command.clone().after_long_help("");
-        let man = Man::new(bare);
-        let mut synopsis = Vec::new();
         let mut options = Vec::new();
         // Writing to a Vec does not fail.
-        let _ = man.render_synopsis_section(&mut synopsis);
-        let _ = man.render_options_section(&mut options);
+        let _ = Man::new(bare).render_options_section(&mut options);
 
         let mut rest = Roff::new();
         rest.control("SH", ["DESCRIPTION"]);
@@ -124,12 +143,48 @@ impl Manual {
         tail.text([roman(EXIT_STATUS)]);
 
         let mut text = page.render().into_bytes();
-        text.extend(synopsis);
         text.extend(rest.render().into_bytes());
         text.extend(options);
         text.extend(tail.render().into_bytes());
         tidy(&text)
     }
+}
+
+/// The name, the tool's own options with their values, the common ones, and what has no option.
+fn synopsis(command: &Command) -> Vec<Inline> {
+    let shown = command.get_arguments().filter(|argument| !argument.is_hide_set());
+    let (positionals, options): (Vec<&Arg>, Vec<&Arg>) = shown.partition(|argument| argument.is_positional());
+    let (common, own): (Vec<&Arg>, Vec<&Arg>) =
+        options.into_iter().partition(|argument| argument.get_help_heading().is_some());
+    let mut line = vec![bold(command.get_name())];
+    for argument in own.into_iter().chain(common) {
+        line.extend([roman(" ["), bold(flag(argument))]);
+        if argument.get_action().takes_values() {
+            let is_optional = argument.get_num_args().is_some_and(|count| count.min_values() == 0);
+            line.extend([roman(if is_optional { " [" } else { " " }), italic(value(argument))]);
+            line.extend(is_optional.then(|| roman("]")));
+        }
+        line.push(roman("]"));
+    }
+    // Positional arguments can be left out from the last one on.
+    let count = positionals.len();
+    for argument in positionals {
+        line.extend([roman(" ["), italic(value(argument))]);
+    }
+    line.push(roman("]".repeat(count)));
+    line
+}
+
+fn flag(argument: &Arg) -> String {
+    match (argument.get_short(), argument.get_long()) {
+        (Some(short), _) => format!("-{short}"),
+        (None, long) => format!("--{}", long.unwrap_or_default()),
+    }
+}
+
+fn value(argument: &Arg) -> String {
+    let names = argument.get_value_names().unwrap_or_default();
+    names.first().map_or_else(|| argument.get_id().as_str().to_uppercase(), ToString::to_string)
 }
 
 fn dash(text: &str) -> &str {

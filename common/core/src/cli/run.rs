@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Command, CommandFactory, FromArgMatches};
 
+use super::alias::{self, Alias};
 use super::manual::Manual;
 use crate::output::Closed;
 use crate::process::{complain, signals};
@@ -26,15 +27,26 @@ impl std::error::Error for Usage {}
 
 /// Parses the arguments and runs the tool.
 pub fn main<Args: CommandFactory + FromArgMatches>(manual: &Manual, run: fn(Args) -> Result<()>) -> ExitCode {
-    let command = command::<Args>(manual);
-    if let Some(code) = manual.generate(&command) {
+    main_of(manual, &[], run)
+}
+
+/// The same of a tool that runs under several names. Usage, manual page and completions are those of the name.
+pub fn main_of<Args: CommandFactory + FromArgMatches>(
+    manual: &Manual,
+    family: &[Alias],
+    run: fn(Args) -> Result<()>,
+) -> ExitCode {
+    let alias = alias::of(family, &std::env::args_os().next().unwrap_or_default());
+    let command = command::<Args>(manual, alias);
+    if let Some(code) = manual.generate(&command, family) {
         return code;
     }
     if let Err(error) = signals::install() {
         complain(&format!("cannot handle signals: {error}"));
         return ExitCode::FAILURE;
     }
-    let parsed = command.try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
+    let words = alias::expand(alias, std::env::args_os());
+    let parsed = command.try_get_matches_from(words).and_then(|matches| Args::from_arg_matches(&matches));
     let result = match parsed {
         Ok(args) => run(args),
         Err(message) => return show(&message),
@@ -50,9 +62,12 @@ pub fn main<Args: CommandFactory + FromArgMatches>(manual: &Manual, run: fn(Args
 }
 
 /// The command line of a tool, with its manual behind `--help`.
-fn command<Args: CommandFactory>(manual: &Manual) -> Command {
+fn command<Args: CommandFactory>(manual: &Manual, alias: Option<&Alias>) -> Command {
     // Of an option that is given twice the last counts, as in BCC: aliases and scripts have defaults.
-    let command = Args::command().args_override_self(true).after_long_help(manual.help());
+    let mut command = Args::command().args_override_self(true).after_long_help(manual.help());
+    if let Some(alias) = alias {
+        command = command.name(alias.name).bin_name(alias.name).about(alias.about);
+    }
     // `-v` is the short form of --verbose wherever BCC has no other use for the letter.
     let taken = command.get_arguments().any(|argument| argument.get_short() == Some('v'));
     if taken { command } else { command.mut_arg("verbose", |argument| argument.short('v')) }

@@ -109,6 +109,56 @@ pub const MNTNS: Field =
 /// A cgroup.
 pub const CGROUP: Field = term("CGROUP", 0, "cgroup", Kind::Text, "Path of the cgroup, from the root of its hierarchy");
 
+/// All terms.
+const ALL: &[Field] = &[
+    TIME,
+    PID,
+    TID,
+    PPID,
+    UID,
+    CPU,
+    COMM,
+    PARENT_COMM,
+    TPID,
+    TTID,
+    TCOMM,
+    SYSCALL,
+    ABI,
+    RET,
+    ERRNO,
+    ERROR,
+    FLAGS,
+    FLAG_NAMES,
+    FD,
+    DIRFD,
+    PATH,
+    FILE,
+    ARGS,
+    ARGS_CUT,
+    SIGNAL,
+    SIGNAL_NAME,
+    LATENCY_MS,
+    INTERVAL,
+    COUNT,
+    TOTAL,
+    NETNS,
+    FAMILY,
+    LADDR,
+    LPORT,
+    RADDR,
+    RPORT,
+    RX,
+    TX,
+    PIDNS,
+    MNTNS,
+    CGROUP,
+];
+
+/// Whether a key is one of them.
+pub(crate) fn has(key: &str) -> bool {
+    ALL.iter().any(|term| term.key == key)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{ERRNO, PID, TOTAL};
@@ -117,5 +167,14 @@ mod tests {
     fn units_are_in_the_keys() {
         assert_eq!((PID.unit(), TOTAL.unit()), ("", "nanoseconds"));
         assert_eq!(ERRNO.headed("E", super::Left, 1).key, "errno");
+    }
+
+    #[test]
+    fn each_key_is_there_once() {
+        let mut keys: Vec<_> = super::ALL.iter().map(|term| term.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), super::ALL.len());
+        assert!(super::has("pid") && !super::has("no_such_key"));
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn svg(compared: &[Compared]) -> String {
             middle - 2.,
             one.tool,
             middle + 12.,
-            one.work.what
+            one.work.what()
         );
         let most = bars.iter().map(|bar| bar.added).fold(0., f64::max);
         for bar in bars {

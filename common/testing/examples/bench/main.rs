@@ -37,7 +37,7 @@ struct Options {
 /// One tool, and who has it.
 struct Compared<'a> {
     tool: String,
-    work: &'static Work,
+    work: Work,
     alone: Figures,
     entries: Vec<Entry<'a>>,
 }
@@ -113,7 +113,7 @@ fn compare<'a>(tool: &str, options: &'a Options) -> Compared<'a> {
     let (part, whole) = if options.quick { (60, 300) } else { (200, 1000) };
     let (part, whole) = (Duration::from_millis(part), Duration::from_millis(whole));
     // The first times are slower.
-    let _ = work.time((work.times / 20).max(2));
+    let _ = work.time((work.times() / 20).max(2));
     // An emulated processor's highest rate says nothing, and takes long.
     if options.counted {
         let (entries, alone) = rounds::once(&options.candidates, work, tool, part);

@@ -76,7 +76,7 @@ impl Rate {
 }
 
 /// Measures all that print rows.
-pub(crate) fn measure(entries: &mut [Entry], work: &Work, tool: &str, passes: u32, length: Duration) {
+pub(crate) fn measure(entries: &mut [Entry], work: Work, tool: &str, passes: u32, length: Duration) {
     for _ in 0..passes {
         for entry in entries.iter_mut() {
             if let Some(outcome) = try_one(entry.candidate, &entry.sight, work, tool, f64::INFINITY, length) {
@@ -103,7 +103,7 @@ pub(crate) fn measure(entries: &mut [Entry], work: &Work, tool: &str, passes: u3
 fn try_one(
     candidate: &Candidate,
     sight: &Sight,
-    work: &Work,
+    work: Work,
     tool: &str,
     rate: f64,
     length: Duration,

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use corescope_testing::tools;
+
 use crate::Compared;
 use crate::candidates::Kind;
 use crate::figures::{ratio, short, thousands};
@@ -17,8 +19,6 @@ const PER_LINE: f64 = 0.5;
 /// Times the rate at which the newest libbpf-tools' starts to lose.
 const FASTER: f64 = 10.;
 const MEMORY_MB: f64 = 3.;
-/// Tools that may have more, for their screens.
-const WITH_SCREEN: &[&str] = &["tcptop"];
 const END_MS: f64 = 50.;
 
 /// Nanoseconds for each line at a rate that all manage.
@@ -62,7 +62,8 @@ fn misses(compared: &Compared) -> Vec<String> {
         all.push(best(compared, "adds", "ns", ADDED_SUMS, |entry| added(&entry.cost)));
     }
     all.push(best(compared, "is attached after", "ms", 1., |entry| entry.cost.attached.median()));
-    if !WITH_SCREEN.contains(&compared.tool.as_str()) {
+    // Those with a screen may have more.
+    if tools::find(&compared.tool).is_none_or(|tool| tool.kind != tools::Kind::Top) {
         all.push(limit("has at its peak", "MB", ours.cost.busy.median(), MEMORY_MB));
     }
     all.push(limit("ends after", "ms", ours.cost.ended.median(), END_MS));

@@ -115,7 +115,7 @@ impl Page<'_> {
             let ours = figures(&compared.ours().cost).median();
             let mut cells = vec![format!("`{}`", compared.tool)];
             if with_work {
-                cells.extend([compared.work.what.to_string(), compared.alone.to_string()]);
+                cells.extend([compared.work.what().to_string(), compared.alone.to_string()]);
             }
             cells.extend(page.cells(compared, |entry| {
                 let figures = figures(&entry.cost);

@@ -75,7 +75,7 @@ impl Entry<'_> {
 }
 
 /// Looks what each candidate's tool makes of the work, of those that have such a tool.
-pub(crate) fn look_all<'a>(candidates: &'a [Candidate], work: &Work, tool: &str) -> Vec<Entry<'a>> {
+pub(crate) fn look_all<'a>(candidates: &'a [Candidate], work: Work, tool: &str) -> Vec<Entry<'a>> {
     let mut entries: Vec<Entry> = candidates.iter().filter_map(|candidate| look(candidate, work, tool)).collect();
     expect_rows(&mut entries);
     entries
@@ -95,7 +95,7 @@ const SLOW: f64 = 500.;
 /// After this time, tools that sum up have printed.
 const INTERVAL: Duration = Duration::from_millis(1300);
 
-fn look<'a>(candidate: &'a Candidate, work: &Work, tool: &str) -> Option<Entry<'a>> {
+fn look<'a>(candidate: &'a Candidate, work: Work, tool: &str) -> Option<Entry<'a>> {
     let size = candidate.size(tool)?;
     candidate.command(tool)?;
     let sight = match Run::start(candidate, tool) {
@@ -137,7 +137,7 @@ fn sight(ended: &Ended, rows: f64, seen: bool) -> Sight {
 /// Measures with a single start of each candidate, for where starting takes a minute and figures repeat.
 pub(crate) fn once<'a>(
     candidates: &'a [Candidate],
-    work: &Work,
+    work: Work,
     tool: &str,
     length: Duration,
 ) -> (Vec<Entry<'a>>, Figures) {
@@ -150,7 +150,7 @@ pub(crate) fn once<'a>(
     (entries, alone)
 }
 
-fn once_one<'a>(candidate: &'a Candidate, work: &Work, tool: &str, length: Duration, base: f64) -> Option<Entry<'a>> {
+fn once_one<'a>(candidate: &'a Candidate, work: Work, tool: &str, length: Duration, base: f64) -> Option<Entry<'a>> {
     /// Sums come now and then. Of rows, some tools lose nine of ten at full speed.
     const STREAM: f64 = 0.01;
     let size = candidate.size(tool)?;
@@ -179,10 +179,10 @@ fn once_one<'a>(candidate: &'a Candidate, work: &Work, tool: &str, length: Durat
 
 /// Nanoseconds of one time of the work, with a rest after each in which a tool can do all it has to and go to sleep.
 /// It is all that is done meanwhile on the only CPU, so the work goes before the tool, which runs in the rests.
-fn with_rests(work: &Work) -> f64 {
+fn with_rests(work: Work) -> f64 {
     const REST: Duration = Duration::from_millis(1);
     const FIRST: usize = 5;
-    let count = usize::try_from(work.times / 10).unwrap_or(0).clamp(20, 1_000);
+    let count = usize::try_from(work.times() / 10).unwrap_or(0).clamp(20, 1_000);
     let mut took = Vec::with_capacity(count + FIRST + 1);
     let mut start = Instant::now();
     // Threads and processes inherit it.
@@ -206,7 +206,7 @@ fn schedule(policy: libc::c_int, priority: libc::c_int) {
 }
 
 /// Measures all that see the work, `length` of it in each round. Gives what it takes alone, in nanoseconds.
-pub(crate) fn measure(entries: &mut [Entry], work: &Work, tool: &str, rounds: u32, length: Duration) -> Figures {
+pub(crate) fn measure(entries: &mut [Entry], work: Work, tool: &str, rounds: u32, length: Duration) -> Figures {
     let mut alone = Figures::default();
     for _ in 0..rounds {
         let base = nanoseconds(work.time(as_often(work, length)));
@@ -225,7 +225,7 @@ pub(crate) fn measure(entries: &mut [Entry], work: &Work, tool: &str, rounds: u3
 }
 
 /// What it costs while the work is done. Gives how often that was.
-fn work_beside(cost: &mut Cost, run: &Run, work: &Work, length: Duration, base: f64) -> u32 {
+fn work_beside(cost: &mut Cost, run: &Run, work: Work, length: Duration, base: f64) -> u32 {
     let pid = run.watcher.pid();
     cost.attached.push(milliseconds(run.watcher.attached_after));
     cost.idle.push(run.watcher.peak() as f64 / 1e6);
@@ -266,8 +266,8 @@ fn finish(cost: &mut Cost, run: Run) -> Ended {
 }
 
 /// How often the work fits into that time: beside some tools it takes twenty times as long.
-fn as_often(work: &Work, length: Duration) -> u32 {
-    let once = work.time((work.times / 200).max(2)).as_secs_f64();
+fn as_often(work: Work, length: Duration) -> u32 {
+    let once = work.time((work.times() / 200).max(2)).as_secs_f64();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
     let times = (length.as_secs_f64() / once).max(2.) as u32;
     times

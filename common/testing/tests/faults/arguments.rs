@@ -1,7 +1,7 @@
 //! Wrong usage, which is found before anything is loaded.
 
-use crate::run::{Run, refuses};
 use crate::{each_tool, help};
+use corescope_testing::run::{Run, refuses};
 
 #[test]
 fn wrong_arguments() {

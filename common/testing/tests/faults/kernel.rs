@@ -10,7 +10,7 @@ use corescope_testing::tool::binary;
 use corescope_testing::{Scratch, process};
 
 use crate::each_tool;
-use crate::run::{Ended, Run, refuses};
+use corescope_testing::run::{Ended, Run, refuses};
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// The user `nobody`.

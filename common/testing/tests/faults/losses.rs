@@ -6,13 +6,14 @@ use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::process::Stdio;
 
+use corescope_testing::actions::{ROUNDS, everything_in};
 use corescope_testing::kernels::working;
 use corescope_testing::loaded::assert_nothing_left;
 use corescope_testing::tool::turn;
-use corescope_testing::workload::{Cgroup, ROUNDS, everything_in};
+use corescope_testing::workload::Cgroup;
 
 use crate::is_stream;
-use crate::run::{Ended, Run};
+use corescope_testing::run::{Ended, Run};
 
 /// Room for all events of the workload.
 const LARGE: &str = "8M";

@@ -4,7 +4,6 @@ mod arguments;
 mod kernel;
 mod losses;
 mod output;
-mod run;
 mod signals;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +14,7 @@ use std::thread;
 use corescope_testing::kernels::working;
 use corescope_testing::loaded::assert_nothing_left;
 use corescope_testing::tool::{binary, turn};
+use corescope_testing::tools;
 
 /// How many tools are tried at the same time: much of a test is waiting.
 const SIDE_BY_SIDE: usize = 4;
@@ -47,8 +47,7 @@ fn each_tool(check: impl Fn(&str) + Sync) {
 /// Whether a tool prints a row per event. Rows of tools that print at intervals stand for many events: their own tests
 /// know how many.
 fn is_stream(name: &str) -> bool {
-    let help = help(name);
-    help.contains("--buffer") && !help.contains("[INTERVAL]")
+    tools::find(name).is_some_and(|tool| tool.kind == tools::Kind::Stream)
 }
 
 fn help(name: &str) -> String {

@@ -8,13 +8,14 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use corescope_testing::actions::everything_in;
 use corescope_testing::kernels::working;
 use corescope_testing::loaded::assert_nothing_left;
 use corescope_testing::tool::{all, binary, turn};
-use corescope_testing::workload::{Cgroup, everything_in};
+use corescope_testing::workload::Cgroup;
 
 use crate::each_tool;
-use crate::run::Run;
+use corescope_testing::run::Run;
 
 fn full() -> File {
     File::options().write(true).open("/dev/full").expect("it")

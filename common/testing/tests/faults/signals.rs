@@ -7,7 +7,7 @@ use std::time::Instant;
 use corescope_testing::process;
 
 use crate::each_tool;
-use crate::run::Run;
+use corescope_testing::run::Run;
 
 /// Moments from the start of a tool to a while after it is attached, which differ from tool to tool.
 const MOMENTS: u32 = 3;

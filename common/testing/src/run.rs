@@ -6,27 +6,35 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use corescope_testing::Scratch;
-use corescope_testing::tool::{DEADLINE, binary, send, wait};
+use crate::Scratch;
+use crate::tool::{DEADLINE, binary, send, wait};
 
 /// A tool that runs.
-pub(crate) struct Run {
-    pub(crate) name: String,
-    pub(crate) child: Child,
+#[derive(Debug)]
+pub struct Run {
+    /// The tool.
+    pub name: String,
+    /// Its process.
+    pub child: Child,
     scratch: Scratch,
 }
 
 /// How a tool ended.
-pub(crate) struct Ended {
-    pub(crate) name: String,
-    pub(crate) status: ExitStatus,
+#[derive(Debug)]
+pub struct Ended {
+    /// The tool.
+    pub name: String,
+    /// Its exit status.
+    pub status: ExitStatus,
     /// Empty where it did not go to the file.
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: String,
+    pub stdout: Vec<u8>,
+    /// All that it said, libbpf included.
+    pub stderr: String,
 }
 
 impl Run {
-    pub(crate) fn start(name: &str, change: impl FnOnce(&mut Command)) -> Self {
+    /// Starts it as `change` says, with `--verbose`.
+    pub fn start(name: &str, change: impl FnOnce(&mut Command)) -> Self {
         let scratch = Scratch::new(&format!("fault-{name}"));
         let file = |name| File::create(scratch.join(name)).expect("a writable folder");
         let mut command = Command::new(binary(name));
@@ -37,7 +45,7 @@ impl Run {
     }
 
     /// With these arguments, and attached.
-    pub(crate) fn attached(name: &str, arguments: &[&str]) -> Self {
+    pub fn attached(name: &str, arguments: &[&str]) -> Self {
         let mut run = Self::start(name, |command| _ = command.args(arguments));
         run.must_attach();
         run
@@ -47,12 +55,13 @@ impl Run {
         self.scratch.join(name)
     }
 
-    pub(crate) fn messages(&self) -> String {
+    /// What it said so far.
+    pub fn messages(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.file("stderr")).expect("the tool's messages")).into_owned()
     }
 
     /// Waits until it is attached, which is true, or has ended.
-    pub(crate) fn attaches(&mut self) -> bool {
+    pub fn attaches(&mut self) -> bool {
         let start = Instant::now();
         while start.elapsed() < DEADLINE {
             if self.messages().contains(": attached ") {
@@ -66,16 +75,18 @@ impl Run {
         panic!("{} hangs: {}", self.name, self.messages());
     }
 
-    pub(crate) fn must_attach(&mut self) {
+    /// Waits until it is attached, which it must be.
+    pub fn must_attach(&mut self) {
         assert!(self.attaches(), "{}: {}", self.name, self.messages());
     }
 
-    pub(crate) fn signal(&self, signal: i32) {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: i32) {
         send(self.child.id(), signal);
     }
 
     /// Waits for its end, which must be without a panic.
-    pub(crate) fn end(mut self) -> Ended {
+    pub fn end(mut self) -> Ended {
         let status = wait(&mut self.child).unwrap_or_else(|| panic!("{} does not end: {}", self.name, self.messages()));
         let stderr = self.messages();
         assert!(!stderr.contains("panicked") && !stderr.contains("backtrace"), "{}: {stderr}", self.name);
@@ -84,7 +95,7 @@ impl Run {
     }
 
     /// Ends it with SIGTERM.
-    pub(crate) fn stop(self) -> Ended {
+    pub fn stop(self) -> Ended {
         self.signal(libc::SIGTERM);
         self.end()
     }
@@ -99,24 +110,25 @@ impl Drop for Run {
 
 impl Ended {
     /// The sentences of the tool itself, libbpf's and the news of --verbose left out.
-    pub(crate) fn sentences(&self) -> Vec<&str> {
+    pub fn sentences(&self) -> Vec<&str> {
         let lead = format!("{}: ", self.name);
         let own = |line: &&str| line.starts_with(&lead) && !line.contains(": attached ");
         self.stderr.lines().filter(own).collect()
     }
 
     /// These without the reports of what is missing, which may always come.
-    pub(crate) fn complaints(&self) -> Vec<&str> {
+    pub fn complaints(&self) -> Vec<&str> {
         let report = |line: &&str| line.contains(": lost ") || line.contains(": the kernel skipped ");
         self.sentences().into_iter().filter(|line| !report(line)).collect()
     }
 
-    pub(crate) fn well(&self) {
+    /// It ended with 0.
+    pub fn well(&self) {
         assert_eq!(self.status.code(), Some(0), "{} ended with {}: {}", self.name, self.status, self.stderr);
     }
 
     /// It ended with 1 and one sentence, in which `words` occur.
-    pub(crate) fn refused(&self, words: &str) {
+    pub fn refused(&self, words: &str) {
         assert_eq!(self.status.code(), Some(1), "{} ended with {}: {}", self.name, self.status, self.stderr);
         let complaints = self.complaints();
         assert!(complaints.len() == 1 && complaints[0].contains(words), "{}: {}", self.name, self.stderr);
@@ -124,6 +136,6 @@ impl Ended {
 }
 
 /// A tool that is started like this says why it cannot work.
-pub(crate) fn refuses(name: &str, words: &str, change: impl FnOnce(&mut Command)) {
+pub fn refuses(name: &str, words: &str, change: impl FnOnce(&mut Command)) {
     Run::start(name, change).end().refused(words);
 }
