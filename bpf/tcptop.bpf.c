@@ -68,7 +68,7 @@ static __always_inline void fill_owner(struct tcptop_record *record, struct task
 SEC("iter/tcp")
 int tcptop_sockets(struct bpf_iter__tcp *ctx)
 {
-	/* Read once: each read of the context is a pointer of its own to the verifier, to be checked anew. */
+	/* Read once: each read of the context is a pointer of its own to the verifier, to be checked again. */
 	struct sock_common *common = ctx->sk_common;
 	struct tcptop_record record = {};
 	struct tcp_sock *tcp;

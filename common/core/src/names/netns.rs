@@ -45,7 +45,7 @@ pub fn own() -> io::Result<u32> {
 /// # Panics
 /// The kernel refuses the way back: whatever the tool did from there on would be about the wrong namespace.
 pub fn within<T>(namespace: u32, pid: u32, inside: impl FnOnce() -> Result<T>) -> Result<T> {
-    let own = File::open(OWN).context("cannot open the own network namespace")?;
+    let own = File::open(OWN).context("cannot open the network namespace of this process")?;
     if file_inode(&own)? == namespace {
         return inside();
     }

@@ -1,6 +1,6 @@
 //! The heat map as a function of what is known: nothing here changes anything.
 
-use corescope::histogram::{Histogram, Look};
+use corescope::histogram::{Histogram, Look, SLOTS};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -16,8 +16,8 @@ use crate::screen::Status;
 const HEAD: u16 = 2;
 /// And below it: the times, and the keys.
 const FOOT: u16 = 2;
-/// Cells of the bounds on the left, with the line that parts them from the map.
-const BOUNDS: u16 = 11;
+/// Digits of the bounds on the left.
+const DIGITS: usize = 9;
 /// A time takes eight cells, and some room.
 const TIME_EVERY: u16 = 12;
 const HINTS: &str = "q quit  h help  left/right time  tab next  a all  p pause  +/- interval";
@@ -78,9 +78,11 @@ fn summary(view: &View<'_>, newest: Option<&Column>) -> String {
         return "nothing was counted".into();
     };
     let Some(last) = histogram.last() else { return "nothing was counted".into() };
-    let range = |slot: usize| {
-        let (low, high) = view.look.scale.bounds(slot);
-        if low == high { low.to_string() } else { format!("{low}-{high}") }
+    let range = |slot: usize| match view.look.scale.bounds(slot) {
+        // The last one has no bound.
+        (low, _) if slot + 1 == SLOTS => format!("{low}+"),
+        (low, high) if low == high => low.to_string(),
+        (low, high) => format!("{low}-{high}"),
     };
     let percentile = |percent| histogram.percentile(percent).map_or_else(String::new, range);
     format!(
@@ -115,7 +117,8 @@ fn ranges(view: &View<'_>, height: u16) -> Vec<(usize, usize)> {
 }
 
 fn rows(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
-    let width = area.width.saturating_sub(BOUNDS);
+    let margin = margin(view.look);
+    let width = area.width.saturating_sub(margin);
     let key = view.state.key.as_deref();
     let count = |histogram: &Histogram, (low, high): (usize, usize)| histogram.slots()[low..=high].iter().sum::<u64>();
     let ranges = ranges(view, area.height);
@@ -128,32 +131,40 @@ fn rows(buffer: &mut Buffer, area: Rect, view: &View<'_>) {
     for (row, range) in (0..area.height).zip(&ranges) {
         let line = line_at(area, area.height - 1 - row);
         let (low, _) = view.look.scale.bounds(range.0);
-        put(buffer, line, &format!("{:>9} |", bound(low)), Style::new());
+        put(buffer, line, &bound(low, view.look), Style::new());
         for (back, histogram) in (1..).zip(&columns) {
             let Some(histogram) = histogram else { continue };
             let (symbol, style) = shade(count(histogram, *range), most, view.status.colours);
             let x = line.right().saturating_sub(back);
-            if x >= line.x + BOUNDS {
+            if x >= line.x + margin {
                 put(buffer, Rect { x, width: 1, ..line }, symbol, style);
             }
         }
     }
 }
 
-/// A number of nine digits at most.
-fn bound(low: u64) -> String {
-    if low < 1_000_000_000 { low.to_string() } else { format!("2^{}", low.ilog2()) }
+/// A bound with its unit, and the line that parts it from the map. The large ones are powers of two.
+fn bound(low: u64, look: &Look) -> String {
+    let number = if low < 1_000_000_000 { low.to_string() } else { format!("2^{}", low.ilog2()) };
+    let unit = if look.unit.is_empty() { String::new() } else { format!(" {}", look.unit) };
+    format!("{number:>DIGITS$}{unit} |")
+}
+
+/// The cells that bounds take.
+fn margin(look: &Look) -> u16 {
+    u16::try_from(bound(0, look).len()).unwrap_or(u16::MAX)
 }
 
 /// The time of day below every dozenth interval.
 fn times(buffer: &mut Buffer, line: Rect, view: &View<'_>) {
-    let width = line.width.saturating_sub(BOUNDS);
+    let margin = margin(view.look);
+    let width = line.width.saturating_sub(margin);
     for back in (0..width).step_by(TIME_EVERY.into()) {
         let Some(column) = view.model.back(view.state.back + usize::from(back)) else { return };
         let length = u16::try_from(column.time.len()).unwrap_or(0);
         // It ends where its interval is.
         let x = line.right().saturating_sub(back + length);
-        if x >= line.x + BOUNDS {
+        if x >= line.x + margin {
             put(buffer, Rect { x, width: length, ..line }, &column.time, Style::new().add_modifier(Modifier::DIM));
         }
     }
@@ -161,7 +172,7 @@ fn times(buffer: &mut Buffer, line: Rect, view: &View<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{View, bound, screen};
+    use super::{View, bound, margin, screen};
     use crate::draw::Colours;
     use crate::heat::model::Model;
     use crate::heat::model::tests::histogram;
@@ -201,12 +212,12 @@ mod tests {
                 "disklat  17:05:09  all of 2  usecs  every 1 s\n\
                  count 100  average 1.0 us  p50 2-3  p99 4-7  max 4-7\n\
                  \n\
-                 \u{20}       8 |{0}+\n\
-                 \u{20}       4 |{0} @\n\
-                 \u{20}       2 |{0}.@\n\
+                 \u{20}       8 us |{0}+\n\
+                 \u{20}       4 us |{0} @\n\
+                 \u{20}       2 us |{0}.@\n\
                  {1}17:05:09\n\
                  q quit  h help  left/right time  tab next  a all  p pause  +/- interval",
-                " ".repeat(67),
+                " ".repeat(64),
                 " ".repeat(72),
             )
         );
@@ -250,6 +261,18 @@ mod tests {
 
     #[test]
     fn bounds_stay_short() {
-        assert_eq!((bound(0), bound(999_999_999), bound(1 << 40)), ("0".into(), "999999999".into(), "2^40".into()));
+        let none = Look { unit: "", ..LOOK };
+        assert_eq!(bound(0, &LOOK), "        0 us |");
+        assert_eq!(bound(999_999_999, &none), "999999999 |");
+        assert_eq!(bound(1 << 40, &LOOK), "     2^40 us |");
+        assert_eq!((margin(&LOOK), margin(&none)), (14, 11));
+    }
+
+    #[test]
+    fn the_last_slot_has_no_bound() {
+        let mut model = Model::default();
+        model.push("17:05:08".into(), vec![(String::new(), histogram(&[62], 1))]);
+        let text = drawn(120, 8, &model, &State::default(), Colours::None);
+        assert!(text.contains("max 4611686018427387904+"), "{text}");
     }
 }
