@@ -76,15 +76,15 @@ fn section(setup: &Setup<'_>, program: &str) -> String {
 fn refusal(setup: &Setup<'_>, row: &[&str]) -> String {
     let sections: Vec<String> = row.iter().map(|program| section(setup, program)).collect();
     let lacks: Vec<String> = sections.iter().filter_map(|section| missing(setup, Section::of(section))).collect();
-    format!("this kernel {}", lacks.join(", and "))
+    format!("this kernel has no {}", lacks.join(", no "))
 }
 
 fn missing(setup: &Setup<'_>, section: Section<'_>) -> Option<String> {
     let (what, name) = section.words()?;
     let has_function = |name| setup.types().is_ok_and(|types| types.has_function(name));
     Some(match section {
-        Section::TypedFunction(name) if has_function(name) => "permits no programs at functions (fentry, fexit)".into(),
-        Section::Kprobe(name) if has_function(name) => "has no kprobes (CONFIG_KPROBE_EVENTS)".into(),
-        _ => format!("has no {what} {name}"),
+        Section::TypedFunction(name) if has_function(name) => "programs at functions (fentry, fexit)".into(),
+        Section::Kprobe(name) if has_function(name) => "kprobes (CONFIG_KPROBE_EVENTS)".into(),
+        _ => format!("{what} {name}"),
     })
 }

@@ -5,11 +5,10 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use corescope_testing::kernels::working;
 use corescope_testing::tool::binary;
 use corescope_testing::{Scratch, process};
 
-use crate::each_tool;
+use crate::{each_tool, tried};
 use corescope_testing::run::{Ended, Run, refuses};
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -21,7 +20,7 @@ fn not_root() {
     // Where the binary itself lies may be closed to others. All copies come first: a program that is open for writing,
     // be it in a process that another thread has just forked, cannot be executed.
     let scratch = Scratch::new("not-root");
-    for name in working() {
+    for name in &tried() {
         fs::copy(binary(name), scratch.join(name)).expect("a readable binary");
     }
     each_tool(|name| {

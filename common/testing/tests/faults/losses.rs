@@ -7,12 +7,11 @@ use std::os::fd::AsRawFd;
 use std::process::Stdio;
 
 use corescope_testing::actions::{ROUNDS, everything_in};
-use corescope_testing::kernels::working;
 use corescope_testing::loaded::assert_nothing_left;
 use corescope_testing::tool::turn;
 use corescope_testing::workload::Cgroup;
 
-use crate::is_stream;
+use crate::{is_stream, tried};
 use corescope_testing::run::{Ended, Run};
 
 /// Room for all events of the workload.
@@ -122,7 +121,8 @@ impl Copies {
 fn losses_are_counted() {
     let _turn = turn();
     let group = Cgroup::new("cs-losses");
-    let mut tools: Vec<(&String, Copies)> = working().iter().map(|name| (name, Copies::start(name, &group))).collect();
+    let tried = tried();
+    let mut tools: Vec<(&String, Copies)> = tried.iter().map(|name| (name, Copies::start(name, &group))).collect();
     for run in tools.iter_mut().flat_map(|(_, copies)| copies.all()) {
         run.must_attach();
     }

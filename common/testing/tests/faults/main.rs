@@ -6,6 +6,7 @@ mod losses;
 mod output;
 mod signals;
 
+use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -19,10 +20,18 @@ use corescope_testing::tools;
 /// How many tools are tried at the same time: much of a test is waiting.
 const SIDE_BY_SIDE: usize = 4;
 
-/// Checks each tool that works on this kernel, and that nothing of it stays loaded.
+/// The tools that are tried: those that work on this kernel, and of them those of CORESCOPE_FAULTS where that is set.
+fn tried() -> Vec<String> {
+    let chosen = env::var("CORESCOPE_FAULTS").unwrap_or_default();
+    let chosen: Vec<&str> = chosen.split_whitespace().collect();
+    working().iter().filter(|name| chosen.is_empty() || chosen.contains(&name.as_str())).cloned().collect()
+}
+
+/// Checks each tool that is tried, and that nothing of it stays loaded.
 fn each_tool(check: impl Fn(&str) + Sync) {
     let _turn = turn();
-    let (left, failed) = (Mutex::new(working().iter()), Mutex::new(Vec::new()));
+    let tools = tried();
+    let (left, failed) = (Mutex::new(tools.iter()), Mutex::new(Vec::new()));
     let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
     let worker = || {
         while let Some(name) = next() {
