@@ -4,30 +4,27 @@
  *
  * A socket iterator reads the totals of all open connections whenever user space asks. The tracepoint of a connection's
  * states gives the rest: its begin, from which on it is known to be counted from zero, and its end with the final
- * totals. Owners come from an iterator over all open files, and from state changes that a system call makes.
+ * totals. Owners come from state changes that a system call makes, and from a search among all open files.
  *
  * All of them write the same record. A record says when it was true, and user space puts them in order.
  */
 #include "base/core.bpf.h"
 #include "event/events.bpf.h"
-#include "task/filter.bpf.h"
-#include "net/sock.bpf.h"
+#include "net/owner.bpf.h"
 
 enum tcptop_kind {
 	TCPTOP_CONNECT, /* a connection begins from this side */
 	TCPTOP_ACCEPT,  /* a connection begins from the other side */
 	TCPTOP_SEEN,    /* these are its totals */
-	TCPTOP_HELD,    /* this process has it open */
-	TCPTOP_USED,    /* this process closes it */
+	TCPTOP_USED,    /* its owner closes it */
 	TCPTOP_END,     /* these are its final totals */
 };
 
 struct tcptop_record {
 	__u64 time_ns; /* CLOCK_BOOTTIME */
 	__u64 sock;    /* names the connection while it lasts */
-	__u32 netns;   /* the inode number of /proc/PID/ns/net */
-	__u32 pid;     /* of the owner, or 0 */
-	__u8 comm[COMM_LEN];
+	struct sock_owner owner;
+	__u32 netns; /* the inode number of /proc/PID/ns/net */
 	__u8 kind;
 	__u8 open; /* whether some process has it open */
 	__u8 syn;  /* 1 if `sent` seems to count a SYN, for connections whose begin was not seen */
@@ -37,9 +34,11 @@ struct tcptop_record {
 	__u64 received;
 	struct sock_ends ends;
 };
-EXPORT(tcptop_record);
+EVENTS(tcptop_record, 0);
+EXPORT(owner_found);
+EXPORT_ENUM(tcptop_kind);
 
-/* What all records have. The record is zero before. */
+/* What all records have. */
 static __always_inline void fill(struct tcptop_record *record, struct sock *sk, __u32 kind)
 {
 	record->time_ns = bpf_ktime_get_boot_ns();
@@ -56,13 +55,6 @@ static __always_inline void fill_totals(struct tcptop_record *record, struct tcp
 	record->syn = record->sent == tcp->bytes_sent - tcp->bytes_retrans + 1;
 	record->open = open;
 	sock_ends(&record->ends, &tcp->inet_conn.icsk_inet);
-}
-
-static __always_inline void fill_owner(struct tcptop_record *record, struct task_struct *task)
-{
-	record->pid = BPF_CORE_READ(task, tgid);
-	/* Threads may have names of their own. */
-	BPF_CORE_READ_STR_INTO(&record->comm, task, group_leader, comm);
 }
 
 SEC("iter/tcp")
@@ -92,53 +84,29 @@ int tcptop_sockets(struct bpf_iter__tcp *ctx)
 SEC("iter/task_file")
 int tcptop_files(struct bpf_iter__task_file *ctx)
 {
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
-	struct tcptop_record record = {};
-	struct sock *sk;
-	__u16 family;
-
-	if (!task || !file)
-		return 0;
-	sk = sock_from_file(file);
-	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
-		return 0;
-	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	if ((family != AF_INET && family != AF_INET6) || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
-		return 0;
-	if (!filter_allows(task))
-		return 0;
-	record.time_ns = bpf_ktime_get_boot_ns();
-	record.sock = (__u64)sk;
-	record.kind = TCPTOP_HELD;
-	fill_owner(&record, task);
-	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
-	return 0;
+	return owner_search(ctx);
 }
 
 static __always_inline void send(struct sock *sk, __u32 kind, int state, bool open)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	bool owner = open && sock_is_current(sk) && filter_allows(task);
-	__u64 size = offsetof(struct tcptop_record, sent);
-	struct tcptop_record record = {};
+	struct tcp_sock *tcp = kind == TCPTOP_END ? bpf_skc_to_tcp_sock(sk) : NULL;
+	bool owner = open && owner_is_current(sk);
+	struct tcptop_record *record;
+	struct event_place place;
 
-	if (kind == TCPTOP_USED && !owner)
+	if ((kind == TCPTOP_USED && !owner) || (kind == TCPTOP_END && !tcp))
 		return;
-	fill(&record, sk, kind);
+	record = event_begin(&place);
+	if (!record)
+		return;
+	/* What an earlier one has left there. */
+	__builtin_memset(&record->owner, 0, offsetof(struct tcptop_record, sent) - offsetof(struct tcptop_record, owner));
+	fill(record, sk, kind);
 	if (owner)
-		fill_owner(&record, task);
-	if (kind == TCPTOP_END) {
-		struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
-
-		if (!tcp)
-			return;
-		fill_totals(&record, tcp, state, open);
-		size = sizeof(record);
-	}
-	/* The record's header counts as well. */
-	if (bpf_ringbuf_output(&events, &record, size, event_flags(size + 8)))
-		count_lost(LOST_BUFFER);
+		owner_fill(&record->owner);
+	if (tcp)
+		fill_totals(record, tcp, state, open);
+	event_send(&place, record, tcp ? sizeof(*record) : offsetof(struct tcptop_record, sent));
 }
 
 SEC("tp_btf/inet_sock_set_state")

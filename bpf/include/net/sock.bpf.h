@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What sockets are connected to, what TCP has transferred, and which process they belong to.
+ * What sockets are connected to, and what TCP has transferred. Which process they belong to: net/owner.bpf.h.
  *
  * For programs that get typed pointers (tp_btf, iterators, fentry): fields are loaded as in C, for a few nanoseconds each
  * would add up in a walk over all sockets. But for pointers: where a program loads one, the verifier searches all of the
@@ -14,7 +14,6 @@
 
 #define AF_INET 2
 #define AF_INET6 10
-#define PF_KTHREAD 0x00200000
 #define SOCKFS_MAGIC 0x534f434b
 
 /* Both ends of a connection. IPv4 addresses are in the first four bytes; ports are numbers, not network bytes. */
@@ -98,17 +97,6 @@ static __always_inline __u64 tcp_received(struct tcp_sock *tcp)
 static __always_inline bool sock_is_open(struct sock *sk)
 {
 	return BPF_CORE_READ(sk, sk_socket, file);
-}
-
-/*
- * Whether the current task is at work on this socket: it holds the socket's lock, as system calls do. Programs that run
- * for a packet or a timer must not blame the task that was interrupted.
- */
-static __always_inline bool sock_is_current(struct sock *sk)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-
-	return sk->sk_lock.owned && !(BPF_CORE_READ(task, flags) & PF_KTHREAD);
 }
 
 /* The socket of an open file, or NULL. bpf_sock_from_file() came with 5.11 only. */

@@ -4,7 +4,6 @@ pub mod address;
 pub mod capability;
 pub mod errno;
 pub mod flags;
-pub mod netns;
 pub mod path;
 mod signal;
 pub mod syscalls;

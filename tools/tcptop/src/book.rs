@@ -8,16 +8,9 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 use corescope::address;
+use corescope::net::{Known, Owned, Owner};
 
-use crate::bpf::types::{sock_ends, tcptop_record as Record};
-
-/// `tcptop_kind` of bpf/tcptop.bpf.c.
-pub(crate) const CONNECT: u8 = 0;
-pub(crate) const ACCEPT: u8 = 1;
-pub(crate) const SEEN: u8 = 2;
-pub(crate) const HELD: u8 = 3;
-pub(crate) const USED: u8 = 4;
-pub(crate) const END: u8 = 5;
+use crate::bpf::types::{owner_found as Found, sock_ends, tcptop_kind as Kind, tcptop_record as Record};
 
 /// A connection that transfers nothing stays a row for so many intervals.
 const QUIET: u32 = 20;
@@ -41,16 +34,14 @@ impl Ends {
     }
 }
 
-/// The process that a connection belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Owner {
-    pub(crate) pid: u32,
-    pub(crate) comm: [u8; 16],
-}
+impl Record {
+    pub(crate) fn kind(&self) -> Kind {
+        Kind(self.kind.into())
+    }
 
-impl Owner {
-    fn of(record: &Record) -> Option<Self> {
-        (record.pid != 0).then_some(Self { pid: record.pid, comm: record.comm })
+    /// The process that was at work on the socket.
+    fn owner(&self) -> Option<Owner> {
+        Owner::new(self.owner.pid, self.owner.comm, Known::Seen)
     }
 }
 
@@ -65,7 +56,7 @@ pub(crate) struct Bytes {
 pub(crate) struct Connection {
     /// Never given twice.
     pub(crate) id: u64,
-    pub(crate) owner: Option<Owner>,
+    pub(crate) owner: Owned,
     pub(crate) ends: Ends,
     pub(crate) netns: u32,
     /// Since the connection began.
@@ -78,8 +69,6 @@ pub(crate) struct Connection {
     quiet: u32,
     /// Whether some process has it open, as far as is known.
     open: bool,
-    /// The last search for owners that it was found in, or that was in vain.
-    searched: u64,
 }
 
 impl Connection {
@@ -106,30 +95,45 @@ pub(crate) struct Book {
     /// Where in `ended` the last connection of a socket is.
     ended_at: HashMap<u64, usize>,
     made: u64,
-    searches: u64,
 }
 
 impl Book {
     /// Takes records of any kind, in the order of their times.
     pub(crate) fn apply(&mut self, records: &mut [Record]) {
+        self.merge(records, &[], 0);
+    }
+
+    /// Takes what a search found as well, and remembers what it did not find.
+    pub(crate) fn apply_search(&mut self, records: &mut [Record], found: &[Found], search: u64) {
+        self.merge(records, found, search);
+        for connection in self.live.values_mut().filter(|connection| connection.open) {
+            connection.owner.searched(search);
+        }
+    }
+
+    fn merge(&mut self, records: &mut [Record], found: &[Found], search: u64) {
         // Stable: what the kernel side wrote at the same time stays in the order that it was written in.
         records.sort_by_key(|record| record.time_ns);
+        let mut found = found.iter().peekable();
         for record in records.iter() {
-            match record.kind {
-                CONNECT | ACCEPT => self.begin(record),
-                SEEN => self.seen(record).see(record),
-                HELD => self.held(record),
-                USED => self.used(record),
-                END => self.end(record),
+            while let Some(found) = found.next_if(|found| found.time_ns <= record.time_ns) {
+                self.found(found, search);
+            }
+            match record.kind() {
+                Kind::TCPTOP_CONNECT | Kind::TCPTOP_ACCEPT => self.begin(record),
+                Kind::TCPTOP_SEEN => self.seen(record).see(record),
+                Kind::TCPTOP_USED => self.used(record),
+                Kind::TCPTOP_END => self.end(record),
                 _ => {}
             }
         }
+        found.for_each(|found| self.found(found, search));
     }
 
     fn begin(&mut self, record: &Record) {
         self.close(record.sock);
         let mut connection = self.connection(record);
-        connection.syn = u64::from(record.kind == CONNECT);
+        connection.syn = u64::from(record.kind() == Kind::TCPTOP_CONNECT);
         self.live.insert(record.sock, connection);
     }
 
@@ -152,20 +156,16 @@ impl Book {
         connection
     }
 
-    /// Of several processes that have a connection open the first one is the owner: the search goes by process id.
-    fn held(&mut self, record: &Record) {
-        if let Some(connection) = self.live.get_mut(&record.sock)
-            && connection.searched != self.searches
-        {
-            connection.owner = Owner::of(record);
-            connection.searched = self.searches;
+    fn found(&mut self, found: &Found, search: u64) {
+        if let Some(connection) = self.live.get_mut(&found.sock) {
+            connection.owner.found(Owner::new(found.owner.pid, found.owner.comm, Known::Found), search);
         }
     }
 
     fn used(&mut self, record: &Record) {
         let ended = self.ended_at.get(&record.sock).and_then(|index| self.ended.get_mut(*index));
         if let Some(connection) = self.live.get_mut(&record.sock).or(ended) {
-            connection.owner = connection.owner.or(Owner::of(record));
+            connection.owner.seen(record.owner());
         }
     }
 
@@ -176,7 +176,7 @@ impl Book {
         }
         let connection = self.seen(record);
         connection.see(record);
-        connection.owner = connection.owner.or(Owner::of(record));
+        connection.owner.seen(record.owner());
         self.close(record.sock);
     }
 
@@ -193,9 +193,11 @@ impl Book {
 
     fn connection(&mut self, record: &Record) -> Connection {
         self.made += 1;
+        let mut owner = Owned::default();
+        owner.seen(record.owner());
         Connection {
             id: self.made,
-            owner: Owner::of(record),
+            owner,
             ends: Ends::unknown(),
             netns: record.netns,
             total: Bytes::default(),
@@ -204,28 +206,17 @@ impl Book {
             syn: 0,
             quiet: QUIET,
             open: false,
-            searched: 0,
         }
     }
 
     /// Whether there is a connection that a search among all open files could find the owner of.
     pub(crate) fn has_unknown_owners(&self) -> bool {
-        self.live.values().any(|connection| connection.open && connection.owner.is_none() && connection.searched == 0)
+        self.live.values().any(|connection| connection.open && connection.owner.is_wanted())
     }
 
     /// Whether there is anything to search for.
     pub(crate) fn is_empty(&self) -> bool {
         self.live.is_empty()
-    }
-
-    /// Applies the records of a search, and remembers what it did not find.
-    pub(crate) fn apply_search(&mut self, records: &mut [Record]) {
-        self.searches += 1;
-        self.apply(records);
-        let searches = self.searches;
-        for connection in self.live.values_mut().filter(|connection| connection.open) {
-            connection.searched = searches;
-        }
     }
 
     /// The network namespaces that connections are in.
@@ -250,24 +241,37 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
-    use super::{ACCEPT, Book, Bytes, CONNECT, Connection, END, HELD, Record, SEEN, USED, sock_ends};
+    use super::{Book, Bytes, Connection, Found, Kind, Record, sock_ends};
+    use crate::bpf::types::sock_owner;
 
     const SOCK: u64 = 0xffff_8880_0000_1000;
 
-    fn record(time_ns: u64, kind: u8, sent: u64, received: u64, port: u16) -> Record {
+    const CONNECT: Kind = Kind::TCPTOP_CONNECT;
+    const ACCEPT: Kind = Kind::TCPTOP_ACCEPT;
+    const SEEN: Kind = Kind::TCPTOP_SEEN;
+    const USED: Kind = Kind::TCPTOP_USED;
+    const END: Kind = Kind::TCPTOP_END;
+
+    fn record(time_ns: u64, kind: Kind, sent: u64, received: u64, port: u16) -> Record {
         let ends = sock_ends { family: 2, local_port: port, remote_port: 80, ..sock_ends::default() };
         let ends = if matches!(kind, SEEN | END) { ends } else { sock_ends::default() };
+        let kind = kind.0.to_le_bytes()[0];
         Record { time_ns, kind, sock: SOCK, sent, received, ends, open: 1, netns: 7, ..Record::default() }
     }
 
     fn by(mut record: Record, pid: u32) -> Record {
-        record.pid = pid;
+        record.owner.pid = pid;
         record
+    }
+
+    fn found(time_ns: u64, pid: u32) -> Found {
+        Found { time_ns, sock: SOCK, owner: sock_owner { pid, ..sock_owner::default() }, ..Found::default() }
     }
 
     /// What the interval gives: bytes sent and received, the local port, the owner.
     fn take(book: &mut Book) -> Vec<(u64, u64, u16, u32)> {
-        let line = |c: &Connection| (c.moved.sent, c.moved.received, c.ends.local.port(), c.owner.map_or(0, |o| o.pid));
+        let line =
+            |c: &Connection| (c.moved.sent, c.moved.received, c.ends.local.port(), c.owner.get().map_or(0, |o| o.pid));
         let mut lines: Vec<_> = book.take().iter().map(line).collect();
         lines.sort_unstable();
         lines
@@ -344,20 +348,30 @@ mod tests {
         let mut book = Book::default();
         book.apply(&mut [record(1, ACCEPT, 0, 0, 0), record(2, SEEN, 1, 0, 1)]);
         assert!(book.has_unknown_owners());
-        book.apply_search(&mut [by(record(3, HELD, 0, 0, 0), 7), by(record(3, HELD, 0, 0, 0), 9)]);
+        book.apply_search(&mut [], &[found(3, 7), found(3, 9)], 1);
         assert!(!book.has_unknown_owners());
         assert_eq!(take(&mut book), [(1, 0, 1, 7)]);
         // Process 7 has passed it on.
-        book.apply_search(&mut [by(record(4, HELD, 0, 0, 0), 9)]);
+        book.apply_search(&mut [], &[found(4, 9)], 2);
         book.apply(&mut [by(record(5, USED, 0, 0, 0), 8), by(record(6, END, 2, 0, 1), 8)]);
         assert_eq!(take(&mut book), [(1, 0, 1, 9)]);
+    }
+
+    #[test]
+    fn a_search_tells_of_the_connection_that_there_was_at_the_time() {
+        let mut book = Book::default();
+        book.apply(&mut [record(1, ACCEPT, 0, 0, 0), record(2, SEEN, 5, 0, 1)]);
+        // The socket is another connection's by the time that the search is over.
+        let mut meanwhile = [by(record(6, ACCEPT, 0, 0, 0), 8), record(4, END, 9, 0, 1), record(7, SEEN, 3, 0, 2)];
+        book.apply_search(&mut meanwhile, &[found(3, 7)], 1);
+        assert_eq!(take(&mut book), [(3, 0, 2, 8), (9, 0, 1, 7)]);
     }
 
     #[test]
     fn a_search_in_vain_is_not_repeated() {
         let mut book = Book::default();
         book.apply(&mut [record(1, SEEN, 1, 0, 1)]);
-        book.apply_search(&mut []);
+        book.apply_search(&mut [], &[], 1);
         assert!(!book.has_unknown_owners());
     }
 

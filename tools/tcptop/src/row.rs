@@ -1,8 +1,6 @@
 //! The rows of an interval, and their columns.
 
-use std::borrow::Cow;
-
-use corescope::{Column, Value, escape};
+use corescope::{Column, Value};
 use corescope_tui::{Span, Top};
 
 use crate::book::Connection;
@@ -31,9 +29,7 @@ impl Row {
     }
 
     fn comm(&self, cells: usize) -> Value<'_> {
-        let comm =
-            |comm| Value::Text(Cow::Borrowed(&escape::c_string(comm)[..escape::c_string(comm).len().min(cells)]));
-        self.connection.owner.as_ref().map(|owner| comm(&owner.comm)).into()
+        self.connection.owner.get().map(|owner| Value::c_string(&owner.comm[..cells])).into()
     }
 
     fn local(&self) -> Value<'_> {
@@ -48,9 +44,10 @@ impl Row {
 pub(crate) const COLUMNS: &[Column<Row>] = corescope::columns![Row;
     json TIME: "End of the interval" => |row| row.span.time(),
     json INTERVAL => |row| row.span.interval(),
-    text PID: "Process that has the connection open; 0 if it is not known" => |row| row.connection.owner.map_or(0, |owner| owner.pid).into(),
+    text PID: "Process that has the connection open; 0 if it is not known" => |row| row.connection.owner.get().map_or(0, |owner| owner.pid).into(),
     json PID: "Process that has the connection open; null if it is not known" =>
-        |row| row.connection.owner.map(|owner| owner.pid).into(),
+        |row| row.connection.owner.get().map(|owner| owner.pid).into(),
+    json OWNER => |row| row.connection.owner.word().into(),
     text "COMM" left 12: "Its name, cut to 12 bytes in plain text" => |row| row.comm(COMM_CELLS),
     COMM as "NAME" left 15: "Its name, as the live screen shows it; null in JSON if it is not known" => |row| row.comm(16),
     text "LADDR" left 21: "Local address and port, IPv4 (both in the live screen)" => |row| row.local(),
@@ -106,7 +103,7 @@ impl Choice {
 
     fn allows(self, connection: &Connection) -> bool {
         let unwanted = if connection.ends.local.is_ipv4() { self.ipv6_only } else { self.ipv4_only };
-        let foreign = self.owned_only && connection.owner.is_none();
+        let foreign = self.owned_only && connection.owner.get().is_none();
         !unwanted && !foreign
     }
 }

@@ -1,38 +1,26 @@
 //! Where the accounts come from: the kernel side's records, in all network namespaces.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use corescope::libbpf_rs::{IterOpts, Link, ProgramMut};
-use corescope::{Queue, complain, iterate, netns};
+use corescope::libbpf_rs::{IterOpts, Link};
+use corescope::net::{Namespaces, Search};
+use corescope::{Queue, iterate};
 use corescope_tui::{Source, Span};
 
-use crate::book::{ACCEPT, Book, CONNECT};
+use crate::book::Book;
 use crate::bpf::TcptopSkel;
-use crate::bpf::types::tcptop_record as Record;
+use crate::bpf::types::{tcptop_kind as Kind, tcptop_record as Record};
 use crate::row::{self, Row};
-
-/// Files are passed on, and processes change their names: owners are looked for anew so often.
-const REFRESH: Duration = Duration::from_secs(10);
-/// A search may take at most one part in so many of the time.
-const SHARE: u32 = 20;
 
 pub(crate) struct Watch {
     sockets: Link,
-    files: Link,
+    owners: Search,
     queue: Queue<Record>,
     book: Book,
     choice: row::Choice,
-    /// The namespace of this process, and all that are known, each with a process that lives in it.
-    own: u32,
-    namespaces: BTreeMap<u32, u32>,
-    /// Namespaces that no process lives in, or that cannot be entered.
-    hidden: BTreeSet<u32>,
-    searched: Instant,
-    search_took: Duration,
-    verbose: bool,
+    namespaces: Namespaces,
 }
 
 impl Watch {
@@ -41,19 +29,14 @@ impl Watch {
     /// # Errors
     /// The kernel refuses its iterators.
     pub(crate) fn new(skel: &TcptopSkel<'_>, choice: row::Choice, verbose: bool) -> Result<Self> {
-        let iterate = |program: &ProgramMut<'_>| program.attach_iter_with_opts(IterOpts::None);
+        let sockets = skel.progs.tcptop_sockets.attach_iter_with_opts(IterOpts::None);
         let mut watch = Self {
-            sockets: iterate(&skel.progs.tcptop_sockets).context("this kernel does not iterate over TCP sockets")?,
-            files: iterate(&skel.progs.tcptop_files).context("this kernel does not iterate over open files")?,
+            sockets: sockets.context("this kernel does not iterate over TCP sockets")?,
+            owners: Search::new(&skel.progs.tcptop_files)?,
             queue: Queue::of(skel)?,
             book: Book::default(),
             choice,
-            own: netns::own().context("cannot tell the own network namespace")?,
-            namespaces: netns::all(),
-            hidden: BTreeSet::new(),
-            searched: Instant::now(),
-            search_took: Duration::ZERO,
-            verbose,
+            namespaces: Namespaces::new(verbose)?,
         };
         watch.look(true)?;
         Ok(watch)
@@ -69,66 +52,34 @@ impl Watch {
         // After the walk, for it may have seen connections whose begin is in the queue.
         self.take(&mut records);
         self.book.apply(&mut records);
-        let since = self.searched.elapsed();
-        let due = since >= REFRESH && !self.book.is_empty() || self.book.has_unknown_owners();
-        if due && since >= self.search_took * SHARE {
+        if !self.book.is_empty() && self.owners.is_due(self.book.has_unknown_owners()) {
             self.search(records)?;
         }
         Ok(())
     }
 
-    /// Reads the totals of all connections: in the own namespace, and in those where there are any.
+    /// Reads the totals of all connections: in the namespace of this process, and in those where there are any.
     fn walk(&mut self, everywhere: bool, records: &mut Vec<Record>) -> Result<()> {
-        let inhabited = if self.namespaces.len() > 1 { self.book.namespaces() } else { HashSet::new() };
-        let known: Vec<(u32, u32)> = self.namespaces.iter().map(|(namespace, pid)| (*namespace, *pid)).collect();
-        for (namespace, pid) in known {
-            if namespace != self.own && !everywhere && !inhabited.contains(&namespace) {
-                continue;
-            }
-            match netns::within(namespace, pid, || iterate::read(&self.sockets, records)) {
-                Err(error) if namespace == self.own => return Err(error),
-                Err(error) => self.hide(namespace, &error),
-                Ok(()) => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Another process may live in that namespace; otherwise it is passed over.
-    fn hide(&mut self, namespace: u32, error: &anyhow::Error) {
-        let others = netns::all();
-        if others.get(&namespace) == self.namespaces.get(&namespace) {
-            if self.verbose {
-                complain(&format!("passes over a network namespace: {error:#}"));
-            }
-            self.hidden.insert(namespace);
-        }
-        self.namespaces = others;
-        self.namespaces.retain(|namespace, _| !self.hidden.contains(namespace));
+        let inhabited = if self.namespaces.are_many() { self.book.namespaces() } else { HashSet::new() };
+        let wanted = |namespace| everywhere || inhabited.contains(&namespace);
+        self.namespaces.each(wanted, || iterate::read(&self.sockets, records))
     }
 
     /// Takes what the kernel side sent on its own. It may tell of namespaces that are new.
     fn take(&mut self, records: &mut Vec<Record>) {
         let before = records.len();
         self.queue.take(records);
-        let begun = records[before..].iter().filter(|record| matches!(record.kind, CONNECT | ACCEPT));
-        let unknown = |namespace: &u32| !self.namespaces.contains_key(namespace) && !self.hidden.contains(namespace);
-        let new: BTreeSet<u32> = begun.map(|record| record.netns).filter(unknown).collect();
-        if !new.is_empty() {
-            self.namespaces = netns::all();
-            self.namespaces.retain(|namespace, _| !self.hidden.contains(namespace));
-            self.hidden.extend(new.iter().filter(|namespace| !self.namespaces.contains_key(namespace)));
-        }
+        let begun = records[before..].iter().filter(|r| matches!(r.kind(), Kind::TCPTOP_CONNECT | Kind::TCPTOP_ACCEPT));
+        self.namespaces.meet(begun.map(|record| record.netns));
     }
 
     /// Looks for the owners among all open files.
     fn search(&mut self, mut records: Vec<Record>) -> Result<()> {
         records.clear();
-        self.searched = Instant::now();
-        iterate::read(&self.files, &mut records)?;
-        self.search_took = self.searched.elapsed();
+        let mut found = Vec::new();
+        let search = self.owners.run(&mut found)?;
         self.take(&mut records);
-        self.book.apply_search(&mut records);
+        self.book.apply_search(&mut records, &found, search);
         Ok(())
     }
 }

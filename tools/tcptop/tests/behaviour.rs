@@ -120,6 +120,7 @@ fn bytes_are_exact_in_both_directions_whoever_closes_first() {
         for row in rows(&seen, client, server) {
             assert_eq!(row["ended"], true);
             assert_eq!(row["pid"], std::process::id());
+            assert_eq!(row["owner"], "seen");
             assert_eq!(row["rx_total_bytes"], ANSWER);
             assert_eq!(row["tx_total_bytes"], REQUEST);
             let v4 = row["laddr"] == "127.0.0.1";
@@ -187,6 +188,7 @@ fn an_old_connection_counts_from_the_start_of_the_tool() {
     assert_eq!(last["rx_total_bytes"], 3 + 7 * 101);
     assert_eq!(last["ended"], false);
     assert_eq!(last["pid"], std::process::id());
+    assert_eq!(last["owner"], "found");
     // The end of the tool cuts the last one short, and what is late shortens the next.
     assert!(rows.iter().any(|row| row["interval_s"].as_f64().is_some_and(|length| length > 0.04)), "{rows:?}");
 }

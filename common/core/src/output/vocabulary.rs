@@ -87,6 +87,12 @@ pub const COUNT: Field = Field::json("count", Kind::Number, "How many there were
 pub const TOTAL: Field = Field::json("total_ns", Kind::Number, "How long they took together");
 /// A network namespace.
 pub const NETNS: Field = Field::json("netns", Kind::Number, "Network namespace: inode number of /proc/PID/ns/net");
+/// Who a socket belongs to is known in one of several ways.
+pub const OWNER: Field = Field::json(
+    "owner",
+    Kind::Text,
+    "How the process is known: seen at work on the socket, found by a search among all open files, or unknown",
+);
 /// An IP version.
 pub const FAMILY: Field = term("IP", 2, "family", Kind::Number, "4 or 6; IPv4 over an IPv6 socket is 4");
 /// An address of this machine.
@@ -142,6 +148,7 @@ const ALL: &[Field] = &[
     COUNT,
     TOTAL,
     NETNS,
+    OWNER,
     FAMILY,
     LADDR,
     LPORT,
