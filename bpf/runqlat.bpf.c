@@ -63,19 +63,20 @@ int BPF_PROG(runqlat_switch, bool preempt, struct task_struct *prev, struct task
 	struct rq *rq = next->se.cfs_rq->rq;
 	struct histogram_cpu *cpu = histogram_cpu(rq->cpu);
 	__u64 queued, wait = 0, *before;
-	__u32 tid = next->pid;
+	__u32 tid;
 
 	if (!cpu)
 		return 0;
 	queued = next->sched_info.last_queued;
 	/* The idle task does not wait. */
-	if (tid && queued && rq->clock > queued)
+	if (next->pid && queued && rq->clock > queued)
 		wait = rq->clock - queued;
 	/* Right after this the scheduler adds the same to its own sum. */
 	if (bpf_core_field_exists(rq->rq_sched_info))
 		cpu->waited = rq->rq_sched_info.run_delay + wait;
-	if (!tid || !filter_allows(next))
+	if (!next->pid || !filter_allows(next))
 		return 0;
+	tid = next->pid;
 	before = moved_count ? bpf_map_lookup_elem(&moved, &tid) : NULL;
 	if (before) {
 		wait += *before;

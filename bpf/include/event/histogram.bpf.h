@@ -64,30 +64,23 @@ static __always_inline struct histogram_cpu *histogram_cpu(__u32 cpu)
 	return bpf_map_lookup_elem(&histogram_cpus, &cpu);
 }
 
-static __always_inline __u32 log2_slot(__u64 value)
-{
-	__u32 slot = 0;
+/* One comparison for both: without the barrier clang makes a branch for each. */
+#define LOG2_STEP(bits)                                                                                                \
+	if (value >> (bits)) {                                                                                         \
+		value >>= (bits);                                                                                      \
+		slot += (bits);                                                                                        \
+		barrier_var(value);                                                                                    \
+	}
 
-	if (value >> 32) {
-		slot += 32;
-		value >>= 32;
-	}
-	if (value >> 16) {
-		slot += 16;
-		value >>= 16;
-	}
-	if (value >> 8) {
-		slot += 8;
-		value >>= 8;
-	}
-	if (value >> 4) {
-		slot += 4;
-		value >>= 4;
-	}
-	if (value >> 2) {
-		slot += 2;
-		value >>= 2;
-	}
+static __always_inline __u64 log2_slot(__u64 value)
+{
+	__u64 slot = 0;
+
+	LOG2_STEP(32)
+	LOG2_STEP(16)
+	LOG2_STEP(8)
+	LOG2_STEP(4)
+	LOG2_STEP(2)
 	return slot + (value >> 1);
 }
 
@@ -99,20 +92,25 @@ static __always_inline __u64 ns_to_us(__u64 ns)
 	return (ns * 274877907) >> 38;
 }
 
-static __always_inline __u32 histogram_slot(__u64 value)
+static __always_inline __u64 histogram_slot(__u64 value)
 {
-	__u64 slot;
+	const __u32 unit = histogram_unit;
 
-	if (histogram_unit)
-		value = histogram_unit == HISTOGRAM_MS ? ns_to_us(value) / 1000 : ns_to_us(value);
-	slot = histogram_linear ? value : log2_slot(value);
-	return slot < HISTOGRAM_SLOTS ? slot : HISTOGRAM_SLOTS - 1;
+	if (unit != HISTOGRAM_AS_IS)
+		value = ns_to_us(value);
+	if (unit == HISTOGRAM_MS) {
+		value /= 1000;
+		barrier_var(value); /* only here, and not always */
+	}
+	if (!histogram_linear)
+		value = log2_slot(value);
+	return value < HISTOGRAM_SLOTS ? value : HISTOGRAM_SLOTS - 1;
 }
 
 /* For a histogram that several CPUs add to. */
 static __always_inline void histogram_add(struct histogram *histogram, __u64 value)
 {
-	__u32 slot = histogram_slot(value);
+	__u64 slot = histogram_slot(value);
 
 	if (slot >= HISTOGRAM_SLOTS) /* which the verifier may have forgotten */
 		return;
@@ -123,7 +121,7 @@ static __always_inline void histogram_add(struct histogram *histogram, __u64 val
 /* For one that belongs to one CPU, in a program that nothing of the tool interrupts there. */
 static __always_inline void histogram_add_alone(struct histogram *histogram, __u64 value)
 {
-	__u32 slot = histogram_slot(value);
+	__u64 slot = histogram_slot(value);
 
 	if (slot >= HISTOGRAM_SLOTS)
 		return;
