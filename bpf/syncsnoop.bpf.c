@@ -125,7 +125,7 @@ static __always_inline void fill_call(struct syncsnoop_event *event, struct sysc
 	}
 }
 
-static __always_inline int returned(struct syscall *call, long ret, const bool noloop)
+static __always_inline int returned(struct syscall *call, long ret)
 {
 	struct syncsnoop_start start = {};
 	struct syncsnoop_event *event;
@@ -144,7 +144,7 @@ static __always_inline int returned(struct syscall *call, long ret, const bool n
 	if (start.time_ns && start.path != path)
 		path = NULL;
 	/* bpf_find_vma() came with bpf_loop(), 5.17 (7c7e3d31e785). */
-	if (!noloop && call->action % SYNCSNOOP_KINDS == SYNCSNOOP_MEMORY)
+	if (!call->noloop && call->action % SYNCSNOOP_KINDS == SYNCSNOOP_MEMORY)
 		path = mapped_path(syscall_argument(call, 0));
 	event = event_begin(&place);
 	if (!event)
@@ -154,7 +154,7 @@ static __always_inline int returned(struct syscall *call, long ret, const bool n
 	event->ret = ret;
 	fill_current(&event->pid, &event->tid, NULL, event->comm);
 	fill_call(event, call);
-	used = path_names(event->data, path, &event->names_end, noloop);
+	used = path_names(event->data, path, &event->names_end, call->noloop);
 	event->names_len = used;
 	event_send(&place, event, sizeof(*event) + used);
 	return 0;
