@@ -1,26 +1,34 @@
 //! Summaries by stack: what many rows with the same stacks add up to, as text, as folded lines or as JSON.
 //!
-//! A tool keeps [`Entry`]s: whose stacks they are, the stacks' numbers, and a value. [`Summary::look_ahead`] finds names while
-//! the processes are still there, [`Summary::print`] prints an interval.
+//! A tool keeps [`Entry`]s: whose stacks they are, the stacks' numbers, and a value. [`Summary::run`] asks for them: while it
+//! traces, to find names as long as the processes are there, and at the end of each interval, to print it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
+use std::time::Duration;
 
 use anyhow::Result;
-use corescope::column::{Column, Field, Kind, Value};
+use corescope::column::{Column, Value};
+use corescope::interval::{Due, every_watching};
 use corescope::json::Object;
+use corescope::libbpf_rs::Link;
+use corescope::libbpf_rs::skel::Skel;
 use corescope::table::push_field;
-use corescope::{Output, escape};
+use corescope::{Lost, Output, escape, signals};
 
 use crate::options::{Sides, Storage};
 use crate::print::{self, Look};
-use crate::stack::StackMap;
+use crate::stack::{Stack, StackMap};
 use crate::symbols::{Named, Space, Symbols};
+
+/// How often processes are looked at that may have ended when their stacks are named.
+const WATCH: Duration = Duration::from_millis(250);
 
 /// A stack of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Side {
-    /// Its key in JSON: one of [`fields`]'.
+    /// Its key in JSON, as in [`crate::fields`].
     pub key: &'static str,
     /// Where it is from.
     pub space: Space,
@@ -49,13 +57,13 @@ impl Side {
 pub struct Entry<Row> {
     /// What the columns take their values from.
     pub row: Row,
-    /// The process or thread that text shows.
+    /// The process or thread that text shows in parentheses.
     pub id: u32,
     /// And its name.
     pub comm: [u8; 16],
     /// The stacks, the one that text shows first at the front.
     pub sides: Vec<Side>,
-    /// What text and folded lines show.
+    /// What text and folded lines show, see [`Format::unit`]. The entry with the greatest is printed last.
     pub value: u64,
 }
 
@@ -66,47 +74,36 @@ pub struct Format {
     pub look: Look,
     /// One line per stack.
     pub folded: bool,
-    /// A line between stacks.
-    pub delimited: bool,
-    /// The time of day above an output in text.
-    pub timestamp: bool,
+    /// How much of an entry's value text and folded lines count as one: 1000 where it is in nanoseconds and they show
+    /// microseconds.
+    pub unit: u64,
 }
 
 impl Format {
-    /// As the options say.
+    /// As the options say; with `addresses` and `offsets` beside the names.
     #[must_use]
-    pub fn of(sides: &Sides, look: Look, timestamp: bool) -> Self {
-        Self { look, folded: sides.folded, delimited: sides.delimited, timestamp }
+    pub fn of(sides: &Sides, addresses: bool, offsets: bool, unit: u64) -> Self {
+        Self { look: Look { delimited: sides.delimited, addresses, offsets }, folded: sides.folded, unit }
     }
-}
 
-/// What the manual says of stacks in JSON: kernel and user stack with what is in their frames.
-#[must_use]
-pub fn fields() -> Vec<Field> {
-    const FRAMES: [Field; 7] = [
-        Field::json("kernel_stack", Kind::Objects, "Frames in the kernel, the innermost first; null if they were lost"),
-        Field::json("kernel_stack[].address", Kind::Text, "Instruction, or the one to return to, in hexadecimal"),
-        Field::json("kernel_stack[].symbol", Kind::Text, "Name of the function; missing if it is not known"),
-        Field::json("kernel_stack[].offset", Kind::Number, "Bytes from the function's start; missing with the symbol"),
-        Field::json("kernel_stack[].module", Kind::Text, "Kernel module; missing if there is none"),
-        Field::json("kernel_stack_end", Kind::Text, "depth if the stack is cut at the limit of its depth, or null"),
-        Field::json("user_stack", Kind::Objects, "Frames in user space, the innermost first; null if they were lost"),
-    ];
-    const USER: [Field; 8] = [
-        Field::json("user_stack[].address", Kind::Text, "Instruction, or the one to return to, in hexadecimal"),
-        Field::json("user_stack[].symbol", Kind::Text, "Name of the function; missing if it is not known"),
-        Field::json("user_stack[].offset", Kind::Number, "Bytes from the function's start; missing with the symbol"),
-        Field::json("user_stack[].module", Kind::Text, "Executable or library; missing if it is not known"),
-        Field::json(
-            "user_stack[].inlined",
-            Kind::Bool,
-            "true for an inlined function, with --source-lines; missing otherwise",
-        ),
-        Field::json("user_stack[].file", Kind::Text, "Source file, with --source-lines; missing if it is not known"),
-        Field::json("user_stack[].line", Kind::Number, "Line in it; missing likewise"),
-        Field::json("user_stack_end", Kind::Text, "depth if the stack is cut at the limit of its depth, or null"),
-    ];
-    [&FRAMES[..], &USER].concat()
+    /// An entry but for its value.
+    fn push<Row>(&self, out: &mut Output, entry: &Entry<Row>, named: &[Named]) {
+        let comm = escape::c_string(&entry.comm);
+        if self.folded {
+            print::folded(out, comm, named, self.look);
+            return;
+        }
+        print::text(out, named, self.look);
+        // Writing to a Vec does not fail.
+        let _ = write!(out.buffer, "    {:<16} ", "-");
+        escape::push(&mut out.buffer, comm);
+        let _ = writeln!(out.buffer, " ({})", entry.id);
+    }
+
+    fn push_value(&self, out: &mut Output, value: u64) {
+        let value = value / self.unit;
+        let _ = if self.folded { writeln!(out.buffer, " {value}") } else { writeln!(out.buffer, "        {value}\n") };
+    }
 }
 
 /// Stacks and their names, for the whole run of a tool.
@@ -119,6 +116,15 @@ pub struct Summary<'map> {
     seen: HashSet<(Space, u64)>,
 }
 
+/// When a summary is printed.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// How long an interval is; without it, one output at the end.
+    pub interval: Option<Duration>,
+    /// After how many the tool ends.
+    pub count: u64,
+}
+
 impl<'map> Summary<'map> {
     /// The stacks of the map `stacks`.
     #[must_use]
@@ -126,8 +132,48 @@ impl<'map> Summary<'map> {
         Self { symbols: Symbols::new(storage.frames.source_lines), stacks, format, seen: HashSet::new() }
     }
 
+    /// Prints `title`, and each interval's entries until the tool has done so often enough or is asked to end;
+    /// then nothing is traced any more. `entries` is asked for what an interval has brought, and between for what is there.
+    ///
+    /// # Errors
+    /// Those of `entries`, and of the output.
+    pub fn run<'obj, Row>(
+        mut self,
+        skel: &impl Skel<'obj>,
+        mut links: Vec<Link>,
+        (mut out, title): (Output, &str),
+        times: Times,
+        columns: &[Column<Row>],
+        mut entries: impl FnMut(Due) -> Result<Vec<Entry<Row>>>,
+    ) -> Result<()> {
+        let mut lost = Lost::of(skel)?;
+        let mut left = times.count;
+        if !out.is_json() && !self.format.folded {
+            out.push(title);
+            out.flush()?;
+        }
+        every_watching(times.interval, Some(times.count), WATCH, |due| {
+            if due == Due::Look {
+                self.look_ahead(&entries(due)?);
+                return Ok(());
+            }
+            left -= 1;
+            if left == 0 || signals::stopped() {
+                // Naming takes a while: nobody needs to be traced meanwhile.
+                links.clear();
+            }
+            out.clock.resync();
+            self.begin(&mut out, times.count > 1);
+            let mut entries = entries(due)?;
+            entries.sort_by_key(|entry| entry.value);
+            self.print(&mut out, &entries, columns)?;
+            lost.report(&mut out);
+            out.flush()
+        })
+    }
+
     /// Remembers processes while they are there, and finds names ahead: less is left for the end.
-    pub fn look_ahead<Row>(&mut self, entries: &[Entry<Row>]) {
+    fn look_ahead<Row>(&mut self, entries: &[Entry<Row>]) {
         for entry in entries {
             for side in &entry.sides {
                 if let Space::Process(pid) = side.space
@@ -143,71 +189,108 @@ impl<'map> Summary<'map> {
         self.symbols.resolve_ahead();
     }
 
-    /// Prints the entries of an interval that ends now, in their order, each with what its columns say in JSON.
-    ///
-    /// # Errors
-    /// The output cannot be written.
-    pub fn print<Row>(&mut self, out: &mut Output, entries: &[Entry<Row>], columns: &[Column<Row>]) -> Result<()> {
+    /// A blank line, as in BCC, and the time.
+    fn begin(&self, out: &mut Output, timestamp: bool) {
+        if out.is_json() || self.format.folded {
+            return;
+        }
+        out.end_line();
+        if timestamp {
+            let time = out.clock.hms(out.clock.now_ns()).to_string();
+            out.push(&time);
+            out.end_line();
+        }
+    }
+
+    /// Prints the entries of an interval that ends now, each with what its columns say in JSON.
+    fn print<Row>(&mut self, out: &mut Output, entries: &[Entry<Row>], columns: &[Column<Row>]) -> Result<()> {
         let now = out.clock.now_ns();
-        let stacks: Vec<Vec<_>> =
+        let stacks: Vec<Vec<Stack>> =
             entries.iter().map(|entry| entry.sides.iter().map(|side| self.stacks.read(side.id)).collect()).collect();
         for (side, stack) in entries.iter().flat_map(|entry| &entry.sides).zip(stacks.iter().flatten()) {
             self.symbols.want(side.space, stack);
         }
         self.symbols.resolve();
-        self.begin(out, now);
-        for (entry, stacks) in entries.iter().zip(stacks) {
-            let name = |(side, stack): (&Side, _)| {
-                let mut named = self.symbols.name(side.space, &stack);
-                side.begin_at.inspect(|function| named.begin_at(function));
-                named
-            };
-            let named: Vec<Named> = entry.sides.iter().zip(stacks).map(name).collect();
-            self.entry(out, now, entry, &named, columns);
-            if !out.flush_if_full() {
-                break;
+        if out.is_json() {
+            for (entry, stacks) in entries.iter().zip(&stacks) {
+                json(out, now, entry, &self.name(entry, stacks), columns);
+                if !out.flush_if_full() {
+                    break;
+                }
             }
+        } else {
+            self.print_alike(out, entries, &stacks);
         }
         self.symbols.forget_processes();
         self.seen.clear();
         out.flush()
     }
 
-    /// A blank line, as in BCC, and the time.
-    fn begin(&self, out: &mut Output, now: u64) {
-        if out.is_json() || self.format.folded {
-            return;
-        }
-        out.end_line();
-        if self.format.timestamp {
-            let time = out.clock.hms(now).to_string();
-            out.push(&time);
-            out.end_line();
+    /// Prints entries, those that look alike as one.
+    fn print_alike<Row>(&self, out: &mut Output, entries: &[Entry<Row>], stacks: &[Vec<Stack>]) {
+        // Each is written twice, so that not all have to be kept.
+        let looks = entries.iter().zip(stacks).map(|(entry, stacks)| {
+            let start = out.buffer.len();
+            self.format.push(out, entry, &self.name(entry, stacks));
+            let mut hasher = DefaultHasher::new();
+            out.buffer[start..].hash(&mut hasher);
+            out.buffer.truncate(start);
+            (hasher.finish(), entry.value)
+        });
+        for (index, value) in alike(looks) {
+            self.format.push(out, &entries[index], &self.name(&entries[index], &stacks[index]));
+            self.format.push_value(out, value);
+            if !out.flush_if_full() {
+                break;
+            }
         }
     }
 
-    fn entry<Row>(&self, out: &mut Output, now: u64, entry: &Entry<Row>, named: &[Named], columns: &[Column<Row>]) {
-        let Format { look, folded, delimited, .. } = self.format;
-        let comm = escape::c_string(&entry.comm);
-        if out.is_json() {
-            let mut object = Object::new(&mut out.buffer);
-            push_field(&mut object, "time", &mut out.clock, &Value::Time(now));
-            for column in columns.iter().filter(|column| !column.key.is_empty()) {
-                push_field(&mut object, column.key, &mut out.clock, &(column.value)(&entry.row));
-            }
-            for (side, named) in entry.sides.iter().zip(named) {
-                print::json(&mut object, side.key, named);
-            }
-            object.end();
-            out.end_line();
-        } else if folded {
-            print::folded(out, comm, named, delimited, look, entry.value);
-        } else {
-            print::text(out, named, delimited, look);
-            // Writing to a Vec does not fail.
-            let _ = write!(out.buffer, "    {:<16} ", "-");
-            escape::push(&mut out.buffer, comm);
-            let _ = writeln!(out.buffer, " ({})\n        {}\n", entry.id, entry.value);
-        }
+    fn name<Row>(&self, entry: &Entry<Row>, stacks: &[Stack]) -> Vec<Named> {
+        let name = |(side, stack): (&Side, _)| {
+            let mut named = self.symbols.name(side.space, stack);
+            side.begin_at.inspect(|function| named.begin_at(function));
+            named
+        };
+        entry.sides.iter().zip(stacks).map(name).collect()
+    }
+}
+
+/// Of entries that look alike the first one's index and the sum of their values; what sums up to most comes last.
+fn alike(looks: impl Iterator<Item = (u64, u64)>) -> Vec<(usize, u64)> {
+    let mut places = HashMap::new();
+    let mut all = Vec::new();
+    for (index, (look, value)) in looks.enumerate() {
+        let place = *places.entry(look).or_insert_with(|| {
+            all.push((index, 0));
+            all.len() - 1
+        });
+        all[place].1 += value;
+    }
+    all.sort_by_key(|(_, value)| *value);
+    all
+}
+
+fn json<Row>(out: &mut Output, now: u64, entry: &Entry<Row>, named: &[Named], columns: &[Column<Row>]) {
+    let mut object = Object::new(&mut out.buffer);
+    push_field(&mut object, "time", &mut out.clock, &Value::Time(now));
+    for column in columns.iter().filter(|column| !column.key.is_empty()) {
+        push_field(&mut object, column.key, &mut out.clock, &(column.value)(&entry.row));
+    }
+    for (side, named) in entry.sides.iter().zip(named) {
+        print::json(&mut object, side.key, named);
+    }
+    object.end();
+    out.end_line();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::alike;
+
+    #[test]
+    fn what_looks_alike_is_one() {
+        let looks = [(7, 3), (8, 5), (7, 1), (9, 2), (7, 2)];
+        assert_eq!(alike(looks.into_iter()), [(3, 2), (1, 5), (0, 6)]);
     }
 }
