@@ -51,8 +51,8 @@ pub fn stack(key: &str, of: Of) -> Vec<Field> {
     all.push(match of {
         Of::Kernel => field("_end", Kind::Text, "depth if the stack is cut at the limit of its depth, or null"),
         Of::Process => {
-            const END: &str = "depth if the stack is cut at the limit of its depth, not_code if its last frame is none because \
-                               code without frame pointers called the one before, or null";
+            const END: &str = "depth if the stack is cut at the limit of its depth, not_code if its last frame lies in no code \
+                               (a caller has no frame pointers), or null";
             field("_end", Kind::Text, END)
         }
     });
