@@ -79,15 +79,11 @@ fn look_alike(one: &Frame, next: &Frame, space: Space, look: Look) -> bool {
         && (&one.module, one.module_address, shown(one)) == (&next.module, next.module_address, shown(next))
 }
 
-/// Writes a line for flame graphs but for the value that follows: `comm;outermost;...;innermost`, the stack that text shows
-/// last first.
+/// Writes stacks as a part of a line for flame graphs: `;outermost;...;innermost`, the one that text shows last first.
 ///
 /// flamegraph.pl takes what follows the last space as the value and splits the rest at semicolons: a semicolon within a
 /// name becomes a colon.
-pub fn folded(out: &mut Output, comm: &[u8], stacks: &[Named], look: Look) {
-    let start = out.buffer.len();
-    escape::push(&mut out.buffer, comm);
-    colons(&mut out.buffer[start..]);
+pub fn folded(out: &mut Output, stacks: &[Named], look: Look) {
     let mut before = false;
     for stack in stacks.iter().rev() {
         if look.delimited && before && !stack.frames.is_empty() {
@@ -96,6 +92,14 @@ pub fn folded(out: &mut Output, comm: &[u8], stacks: &[Named], look: Look) {
         before |= !stack.frames.is_empty();
         push_folded(out, stack, look);
     }
+}
+
+/// Writes a name as another part of such a line: `;name`.
+pub fn folded_name(out: &mut Output, name: &[u8]) {
+    out.push(";");
+    let start = out.buffer.len();
+    escape::push(&mut out.buffer, name);
+    colons(&mut out.buffer[start..]);
 }
 
 fn push_folded(out: &mut Output, stack: &Named, look: Look) {
@@ -200,7 +204,7 @@ fn colons(text: &mut [u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Look, folded, json, text};
+    use super::{Look, folded, folded_name, json, text};
     use crate::frame::{Frame, Mark};
     use crate::symbols::{End, Named, Space};
     use corescope::Output;
@@ -263,11 +267,12 @@ mod tests {
     #[test]
     fn folded_lines_are_what_flame_graphs_read() {
         let mut out = Output::to_memory(false);
-        folded(&mut out, b"a;b\n c", &stacks(), DELIMITED);
-        assert_eq!(string(out), "a:b\\n c;main;[unknown];in<A:B>;-;0xffffffff82000000;__schedule");
+        folded_name(&mut out, b"a;b\n c");
+        folded(&mut out, &stacks(), DELIMITED);
+        assert_eq!(string(out), ";a:b\\n c;main;[unknown];in<A:B>;-;0xffffffff82000000;__schedule");
         let mut out = Output::to_memory(false);
-        folded(&mut out, b"c", &[lost(Space::Kernel), lost(Space::Process(7))], DELIMITED);
-        assert_eq!(string(out), "c;[Missed User Stack];[Missed Kernel Stack]");
+        folded(&mut out, &[lost(Space::Kernel), lost(Space::Process(7))], DELIMITED);
+        assert_eq!(string(out), ";[Missed User Stack];[Missed Kernel Stack]");
     }
 
     #[test]
@@ -275,8 +280,8 @@ mod tests {
         let cut = Named { end: End::Depth, ..named(Space::Process(7), vec![frame(1, "f")]) };
         let mut out = Output::to_memory(false);
         text(&mut out, std::slice::from_ref(&cut), Look::default());
-        folded(&mut out, b"c", std::slice::from_ref(&cut), Look::default());
-        assert_eq!(string(out), "    f\n    [cut]\nc;[cut];f");
+        folded(&mut out, std::slice::from_ref(&cut), Look::default());
+        assert_eq!(string(out), "    f\n    [cut]\n;[cut];f");
         assert_eq!((&parsed(&cut)["stack_end"], &parsed(&stacks()[0])["stack_end"]), (&"depth".into(), &().into()));
     }
 
@@ -300,8 +305,8 @@ mod tests {
         let lines = "    [a;b.so+0x10] (2 times)\n    [c] (2 times)\n    [unknown] (3 times)\n";
         assert_eq!(string(out), lines);
         let mut out = Output::to_memory(false);
-        folded(&mut out, b"c", std::slice::from_ref(&stack), Look::default());
-        assert_eq!(string(out), "c;[unknown];[unknown];[unknown];[c];[c];[a:b.so+0x10];[a:b.so+0x10]");
+        folded(&mut out, std::slice::from_ref(&stack), Look::default());
+        assert_eq!(string(out), ";[unknown];[unknown];[unknown];[c];[c];[a:b.so+0x10];[a:b.so+0x10]");
         let json = serde_json::json!(
             {"address": "0x0000000000000001", "module": "/usr/a;b.so", "module_address": "0x10"}
         );

@@ -36,20 +36,38 @@ pub struct Side {
     pub id: u64,
     /// The function that it begins with: what lies above is the tracing itself.
     pub begin_at: Option<&'static str>,
+    /// What its process is called: under another name it may be another program.
+    pub comm: [u8; 16],
 }
 
 impl Side {
-    /// A kernel stack, under `kernel_stack`.
+    /// A kernel stack.
     #[must_use]
-    pub fn kernel(id: u64, begin_at: &'static str) -> Self {
-        Self { key: "kernel_stack", space: Space::Kernel, id, begin_at: Some(begin_at) }
+    pub fn kernel(key: &'static str, id: u64, begin_at: &'static str) -> Self {
+        Self { key, space: Space::Kernel, id, begin_at: Some(begin_at), comm: [0; 16] }
     }
 
-    /// A user stack of a process, under `user_stack`.
+    /// A user stack of a process.
     #[must_use]
-    pub fn user(pid: u32, id: u64) -> Self {
-        Self { key: "user_stack", space: Space::Process(pid), id, begin_at: None }
+    pub fn user(key: &'static str, id: u64, pid: u32, comm: [u8; 16]) -> Self {
+        Self { key, space: Space::Process(pid), id, begin_at: None, comm }
     }
+}
+
+/// A part of what is shown of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// A stack.
+    Stack(Side),
+    /// Who it was. Text shows a line with all, folded lines the name alone, JSON nothing: there it is a column.
+    Name {
+        /// What stands before the name, such as `waker:`.
+        label: &'static str,
+        /// The name.
+        comm: [u8; 16],
+        /// What stands behind it, such as ` (1234)`.
+        id: String,
+    },
 }
 
 /// A row with its stacks.
@@ -57,14 +75,25 @@ impl Side {
 pub struct Entry<Row> {
     /// What the columns take their values from.
     pub row: Row,
-    /// The process or thread that text shows in parentheses.
-    pub id: u32,
-    /// And its name.
-    pub comm: [u8; 16],
-    /// The stacks, the one that text shows first at the front.
-    pub sides: Vec<Side>,
+    /// What is shown, in the order of text; folded lines turn it round.
+    pub parts: Vec<Part>,
     /// What text and folded lines show, see [`Format::unit`]. The entry with the greatest is printed last.
     pub value: u64,
+}
+
+impl Part {
+    fn is_stack(&self) -> bool {
+        matches!(self, Self::Stack(_))
+    }
+}
+
+impl<Row> Entry<Row> {
+    fn sides(&self) -> impl Iterator<Item = &Side> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Stack(side) => Some(side),
+            Part::Name { .. } => None,
+        })
+    }
 }
 
 /// How a summary is printed.
@@ -86,18 +115,45 @@ impl Format {
         Self { look: Look { delimited: sides.delimited, addresses, offsets }, folded: sides.folded, unit }
     }
 
-    /// An entry but for its value.
-    fn push<Row>(&self, out: &mut Output, entry: &Entry<Row>, named: &[Named]) {
-        let comm = escape::c_string(&entry.comm);
+    /// The parts of an entry, whose stacks are `named`.
+    fn push(&self, out: &mut Output, parts: &[Part], named: &[Named]) {
         if self.folded {
-            print::folded(out, comm, named, self.look);
-            return;
+            self.push_folded(out, parts, named);
+        } else {
+            self.push_text(out, parts, named);
         }
-        print::text(out, named, self.look);
-        // Writing to a Vec does not fail.
-        let _ = write!(out.buffer, "    {:<16} ", "-");
-        escape::push(&mut out.buffer, comm);
-        let _ = writeln!(out.buffer, " ({})", entry.id);
+    }
+
+    fn push_text(&self, out: &mut Output, parts: &[Part], mut named: &[Named]) {
+        for group in parts.chunk_by(|one, next| one.is_stack() && next.is_stack()) {
+            if let [Part::Name { label, comm, id }] = group {
+                // Writing to a Vec does not fail.
+                let _ = write!(out.buffer, "    {label:<16} ");
+                escape::push(&mut out.buffer, escape::c_string(comm));
+                let _ = writeln!(out.buffer, "{id}");
+                continue;
+            }
+            let (stacks, rest) = named.split_at(group.len());
+            print::text(out, stacks, self.look);
+            named = rest;
+        }
+    }
+
+    fn push_folded(&self, out: &mut Output, parts: &[Part], mut named: &[Named]) {
+        let start = out.buffer.len();
+        for group in parts.chunk_by(|one, next| one.is_stack() && next.is_stack()).rev() {
+            if let [Part::Name { comm, .. }] = group {
+                print::folded_name(out, escape::c_string(comm));
+                continue;
+            }
+            let (rest, stacks) = named.split_at(named.len() - group.len());
+            print::folded(out, stacks, self.look);
+            named = rest;
+        }
+        // Each has put a semicolon before itself.
+        if out.buffer.len() > start {
+            out.buffer.remove(start);
+        }
     }
 
     fn push_value(&self, out: &mut Output, value: u64) {
@@ -175,11 +231,11 @@ impl<'map> Summary<'map> {
     /// Remembers processes while they are there, and finds names ahead: less is left for the end.
     fn look_ahead<Row>(&mut self, entries: &[Entry<Row>]) {
         for entry in entries {
-            for side in &entry.sides {
+            for side in entry.sides() {
                 if let Space::Process(pid) = side.space
                     && side.id != 0
                 {
-                    self.symbols.remember(pid, escape::c_string(&entry.comm));
+                    self.symbols.remember(pid, escape::c_string(&side.comm));
                 }
                 if self.seen.insert((side.space, side.id)) {
                     self.symbols.want(side.space, &self.stacks.read(side.id));
@@ -206,8 +262,8 @@ impl<'map> Summary<'map> {
     fn print<Row>(&mut self, out: &mut Output, entries: &[Entry<Row>], columns: &[Column<Row>]) -> Result<()> {
         let now = out.clock.now_ns();
         let stacks: Vec<Vec<Stack>> =
-            entries.iter().map(|entry| entry.sides.iter().map(|side| self.stacks.read(side.id)).collect()).collect();
-        for (side, stack) in entries.iter().flat_map(|entry| &entry.sides).zip(stacks.iter().flatten()) {
+            entries.iter().map(|entry| entry.sides().map(|side| self.stacks.read(side.id)).collect()).collect();
+        for (side, stack) in entries.iter().flat_map(Entry::sides).zip(stacks.iter().flatten()) {
             self.symbols.want(side.space, stack);
         }
         self.symbols.resolve();
@@ -231,14 +287,15 @@ impl<'map> Summary<'map> {
         // Each is written twice, so that not all have to be kept.
         let looks = entries.iter().zip(stacks).map(|(entry, stacks)| {
             let start = out.buffer.len();
-            self.format.push(out, entry, &self.name(entry, stacks));
+            self.format.push(out, &entry.parts, &self.name(entry, stacks));
             let mut hasher = DefaultHasher::new();
             out.buffer[start..].hash(&mut hasher);
             out.buffer.truncate(start);
             (hasher.finish(), entry.value)
         });
         for (index, value) in alike(looks) {
-            self.format.push(out, &entries[index], &self.name(&entries[index], &stacks[index]));
+            let entry = &entries[index];
+            self.format.push(out, &entry.parts, &self.name(entry, &stacks[index]));
             self.format.push_value(out, value);
             if !out.flush_if_full() {
                 break;
@@ -252,7 +309,7 @@ impl<'map> Summary<'map> {
             side.begin_at.inspect(|function| named.begin_at(function));
             named
         };
-        entry.sides.iter().zip(stacks).map(name).collect()
+        entry.sides().zip(stacks).map(name).collect()
     }
 }
 
@@ -277,7 +334,7 @@ fn json<Row>(out: &mut Output, now: u64, entry: &Entry<Row>, named: &[Named], co
     for column in columns.iter().filter(|column| !column.key.is_empty()) {
         push_field(&mut object, column.key, &mut out.clock, &(column.value)(&entry.row));
     }
-    for (side, named) in entry.sides.iter().zip(named) {
+    for (side, named) in entry.sides().zip(named) {
         print::json(&mut object, side.key, named);
     }
     object.end();
@@ -286,7 +343,41 @@ fn json<Row>(out: &mut Output, now: u64, entry: &Entry<Row>, named: &[Named], co
 
 #[cfg(test)]
 mod tests {
-    use super::alike;
+    use corescope::Output;
+
+    use super::{Format, Part, Side, alike};
+    use crate::frame::Frame;
+    use crate::print::Look;
+    use crate::symbols::{End, Named, Space};
+
+    fn named(symbol: &str) -> Named {
+        let frames = vec![Frame { symbol: Some(symbol.into()), ..Frame::default() }];
+        Named { space: Space::Kernel, lost: false, frames, end: End::Walked }
+    }
+
+    fn name(label: &'static str, name: &str, id: &str) -> Part {
+        let mut comm = [0; 16];
+        comm[..name.len()].copy_from_slice(name.as_bytes());
+        Part::Name { label, comm, id: id.into() }
+    }
+
+    #[test]
+    fn folded_lines_turn_the_parts_of_text_round() {
+        let stack = |key| Part::Stack(Side::kernel(key, 2, "f"));
+        let (waker, target) = (name("waker:", "a;b", " 7"), name("target:", "c", " (8)"));
+        let parts = [waker, stack("1"), name("--", "--", ""), stack("2"), stack("3"), target];
+        let stacks = [named("one"), named("two"), named("three")];
+        let look = Look { delimited: true, ..Look::default() };
+        let mut out = Output::to_memory(false);
+        for folded in [false, true] {
+            let format = Format { look, folded, unit: 1000 };
+            format.push(&mut out, &parts, &stacks);
+            format.push_value(&mut out, 1999);
+        }
+        let text = "    waker:           a;b 7\n    one\n    --               --\n    two\n    --\n    three\n    \
+                    target:          c (8)\n        1\n\nc;three;-;two;--;one;a:b 1\n";
+        assert_eq!(String::from_utf8_lossy(&out.buffer), text);
+    }
 
     #[test]
     fn what_looks_alike_is_one() {

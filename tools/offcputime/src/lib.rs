@@ -14,7 +14,7 @@ use corescope::output::vocabulary;
 use corescope::read::sums::{Counters, Sums, process_is_gone, thread_is_gone};
 use corescope::{Column, Common, Filter, Manual, Output, Setup, Starts, Value, column};
 use corescope_symbols::fields::fields;
-use corescope_symbols::{Entry, Format, Side, Sides, StackMap, Storage, Summary, Times};
+use corescope_symbols::{Entry, Format, Part, Side, Sides, StackMap, Storage, Summary, Times};
 
 corescope::skeleton!();
 
@@ -127,8 +127,10 @@ fn run(args: Args) -> Result<()> {
 
 fn entry(row: (Key, Sum)) -> Entry<(Key, Sum)> {
     let (key, sum) = row;
-    let sides = vec![Side::kernel(key.kernel_stack, SWITCH), Side::user(key.pid, key.user_stack)];
-    Entry { row, id: key.tid, comm: key.comm, sides, value: sum.total_ns }
+    let kernel = Side::kernel("kernel_stack", key.kernel_stack, SWITCH);
+    let user = Side::user("user_stack", key.user_stack, key.pid, key.comm);
+    let name = Part::Name { label: "-", comm: key.comm, id: format!(" ({})", key.tid) };
+    Entry { row, parts: vec![Part::Stack(kernel), Part::Stack(user), name], value: sum.total_ns }
 }
 
 impl Args {
