@@ -64,12 +64,10 @@ static __always_inline const struct path *described_path(struct syscall *call)
 /* Where there is no room, the row says that its start is not known. */
 static __always_inline int entered(struct syscall *call)
 {
-	struct syncsnoop_start *start = start_new(start_current());
+	struct syncsnoop_start start = { .path = described_path(call) };
 
-	if (!start)
-		return 0;
-	start->path = described_path(call);
-	start->time_ns = bpf_ktime_get_boot_ns();
+	start.time_ns = bpf_ktime_get_boot_ns();
+	start_keep(&start);
 	return 0;
 }
 
@@ -134,7 +132,7 @@ static __always_inline int returned(struct syscall *call, long ret)
 	__u64 used, now;
 
 	now = bpf_ktime_get_boot_ns();
-	start_take(start_current(), &start);
+	start_take(&start);
 	if (start.time_ns && now - start.time_ns < min_latency_ns)
 		return 0;
 	if (!filter_allows((void *)bpf_get_current_task()))
