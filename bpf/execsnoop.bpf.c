@@ -207,7 +207,7 @@ static long copy_called(__u32 i, void *all)
 	return !copy_argument(all, i);
 }
 
-static __always_inline int failed(struct syscall *call, long ret, const bool noloop)
+static __always_inline int failed(struct syscall *call, long ret)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct failed_arguments all = {};
@@ -232,7 +232,7 @@ static __always_inline int failed(struct syscall *call, long ret, const bool nol
 	all.compat = call->compat;
 	/* From memory, for the verifier would follow each length by itself. */
 	all.used = *(volatile __u32 *)&event->path_len;
-	if (noloop) {
+	if (call->noloop) {
 		for (__u32 i = 0; i <= FAILED_ARGS && copy_argument(&all, i); i++)
 			;
 	} else {

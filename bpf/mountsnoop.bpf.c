@@ -113,10 +113,9 @@ static __always_inline __u64 fill(struct mountsnoop_event *event, const __u32 in
 /* Where there is no room the call has a line without its latency. */
 static __always_inline int entered(struct syscall *call)
 {
-	struct mountsnoop_start *start = start_new(start_current());
+	struct mountsnoop_start start = { .time_ns = bpf_ktime_get_boot_ns() };
 
-	if (start)
-		start->time_ns = bpf_ktime_get_boot_ns();
+	start_keep(&start);
 	return 0;
 }
 
@@ -130,7 +129,7 @@ static __always_inline int returned(struct syscall *call, long ret)
 	__u32 kinds;
 
 	now = bpf_ktime_get_boot_ns();
-	if (start_take(start_current(), &start))
+	if (start_take(&start))
 		latency = now - start.time_ns;
 	task = (void *)bpf_get_current_task();
 	if (!filter_allows(task))

@@ -96,7 +96,7 @@ static __always_inline bool flags_wanted(__u32 flags)
 }
 
 /* The path, and what says where it starts; gives the size of both. */
-static __always_inline __u64 fill_path(struct opensnoop_event *event, const char *path, const bool noloop)
+static __always_inline __u64 fill_path(struct opensnoop_event *event, struct syscall *call, const char *path)
 {
 	const struct path *from = NULL;
 	__u64 path_len = 0, names_len = 0;
@@ -109,13 +109,13 @@ static __always_inline __u64 fill_path(struct opensnoop_event *event, const char
 		from = path_of_fd(event->ret);
 	}
 	if (full_path || event->call == OPENSNOOP_BY_HANDLE)
-		names_len = path_names(event->data + path_len, from, &event->names_end, noloop);
+		names_len = path_names(event->data + path_len, from, &event->names_end, call->noloop);
 	event->path_len = path_len;
 	event->names_len = names_len;
 	return bounded(path_len + names_len, PATH_BYTES + PATH_NAMES_ROOM);
 }
 
-static __always_inline int returned(struct syscall *call, long ret, const bool noloop)
+static __always_inline int returned(struct syscall *call, long ret)
 {
 	struct opensnoop_event *event;
 	struct event_place place;
@@ -137,7 +137,7 @@ static __always_inline int returned(struct syscall *call, long ret, const bool n
 		event_discard(&place, event);
 		return 0;
 	}
-	event_send(&place, event, sizeof(*event) + fill_path(event, path, noloop));
+	event_send(&place, event, sizeof(*event) + fill_path(event, call, path));
 	return 0;
 }
 

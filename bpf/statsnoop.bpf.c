@@ -91,7 +91,7 @@ static __always_inline const struct path *wanted_path(struct statsnoop_event *ev
 	return path_of_folder(event->fd);
 }
 
-static __always_inline int returned(struct syscall *call, long ret, const bool noloop)
+static __always_inline int returned(struct syscall *call, long ret)
 {
 	struct statsnoop_event *event;
 	struct event_place place;
@@ -109,7 +109,7 @@ static __always_inline int returned(struct syscall *call, long ret, const bool n
 	event->ret = ret;
 	fill_current(&event->pid, &event->tid, NULL, event->comm);
 	path = fill_call(event, call);
-	used = path_names(event->data, wanted_path(event, path), &event->names_end, noloop);
+	used = path_names(event->data, wanted_path(event, path), &event->names_end, call->noloop);
 	event->names_len = used;
 	length = path ? user_string(event->data + used, PATH_BYTES, path) : 0;
 	event->path_len = length;

@@ -64,12 +64,10 @@ static __always_inline const struct path *described_path(struct syscall *call)
 /* Where there is no room, the row says that its start is not known. */
 static __always_inline int entered(struct syscall *call)
 {
-	struct syncsnoop_start *start = start_new(start_current());
+	struct syncsnoop_start start = { .path = described_path(call) };
 
-	if (!start)
-		return 0;
-	start->path = described_path(call);
-	start->time_ns = bpf_ktime_get_boot_ns();
+	start.time_ns = bpf_ktime_get_boot_ns();
+	start_keep(&start);
 	return 0;
 }
 
@@ -125,7 +123,7 @@ static __always_inline void fill_call(struct syncsnoop_event *event, struct sysc
 	}
 }
 
-static __always_inline int returned(struct syscall *call, long ret, const bool noloop)
+static __always_inline int returned(struct syscall *call, long ret)
 {
 	struct syncsnoop_start start = {};
 	struct syncsnoop_event *event;
@@ -134,7 +132,7 @@ static __always_inline int returned(struct syscall *call, long ret, const bool n
 	__u64 used, now;
 
 	now = bpf_ktime_get_boot_ns();
-	start_take(start_current(), &start);
+	start_take(&start);
 	if (start.time_ns && now - start.time_ns < min_latency_ns)
 		return 0;
 	if (!filter_allows((void *)bpf_get_current_task()))
@@ -144,7 +142,7 @@ static __always_inline int returned(struct syscall *call, long ret, const bool n
 	if (start.time_ns && start.path != path)
 		path = NULL;
 	/* bpf_find_vma() came with bpf_loop(), 5.17 (7c7e3d31e785). */
-	if (!noloop && call->action % SYNCSNOOP_KINDS == SYNCSNOOP_MEMORY)
+	if (!call->noloop && call->action % SYNCSNOOP_KINDS == SYNCSNOOP_MEMORY)
 		path = mapped_path(syscall_argument(call, 0));
 	event = event_begin(&place);
 	if (!event)
@@ -154,7 +152,7 @@ static __always_inline int returned(struct syscall *call, long ret, const bool n
 	event->ret = ret;
 	fill_current(&event->pid, &event->tid, NULL, event->comm);
 	fill_call(event, call);
-	used = path_names(event->data, path, &event->names_end, noloop);
+	used = path_names(event->data, path, &event->names_end, call->noloop);
 	event->names_len = used;
 	event_send(&place, event, sizeof(*event) + used);
 	return 0;

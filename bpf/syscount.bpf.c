@@ -146,7 +146,7 @@ static __always_inline __u64 time_since_entry(__u64 number)
 	struct syscount_start start;
 	__u64 ns;
 
-	if (!start_take(start_current(), &start) || start.number != number)
+	if (!start_take(&start) || start.number != number)
 		return 0;
 	ns = bpf_ktime_get_ns() - start.time_ns;
 	return ns ? ns : 1;
@@ -164,16 +164,12 @@ static __always_inline bool wanted(__u32 place, __u32 error)
 	return filter_allows_current();
 }
 
-static __always_inline int returns(__u64 number, long ret)
+static __always_inline int returned(__u64 number, long ret, __u64 ns)
 {
 	__u32 error = (unsigned long)ret >= (unsigned long)-MAX_ERRNO ? -ret : 0;
-	__u64 ns = 0;
 	bool compat = syscall_is_compat(), execs = false;
 	__u32 place, special;
 
-	/* Whatever becomes of this call, its start is no other's. */
-	if (latency)
-		ns = time_since_entry(number);
 	if (number < SYSCALLS) {
 		place = compat ? SYSCOUNT_COMPAT + number : number;
 		if (ret == 0) {
@@ -195,19 +191,21 @@ static __always_inline int returns(__u64 number, long ret)
 	return 0;
 }
 
+/* Whatever becomes of a call, its start is no other's. Without times there is nothing to be carried along. */
+static __always_inline int returns(__u64 number, long ret)
+{
+	return latency ? returned(number, ret, time_since_entry(number)) : returned(number, ret, 0);
+}
+
 static __always_inline int enters(__u64 number)
 {
-	struct syscount_start *start;
+	struct syscount_start start = { .number = number };
 
 	if (!filter_allows_current())
 		return 0;
-	start = start_new(start_current());
-	if (!start) {
+	start.time_ns = bpf_ktime_get_ns();
+	if (!start_keep(&start))
 		count_lost(LOST_MAP);
-		return 0;
-	}
-	start->time_ns = bpf_ktime_get_ns();
-	start->number = number;
 	return 0;
 }
 

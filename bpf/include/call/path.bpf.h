@@ -5,7 +5,7 @@
  *
  *	const struct path *folder = path_of_folder(dirfd);
  *
- *	event->names_len = path_names(event->data + used, folder, &event->names_end, false);
+ *	event->names_len = path_names(event->data + used, folder, &event->names_end, call->noloop);
  *
  * writes the names of the way up, the innermost first, each with its NUL: user space turns and joins them
  * (common/core/src/names/path.rs). What is behind `to` must hold PATH_NAMES_ROOM bytes.
@@ -249,7 +249,7 @@ static long path_step_called(__u32 index, void *walk)
 
 /*
  * The verifier follows each round of a loop by itself, which takes it longer than all else of a tool's start; what
- * bpf_loop() calls (since 5.17, e6f2dd0f8067) it follows once. `noloop`: for kernels before, see SYSCALL_EXIT_LOOP of
+ * bpf_loop() calls (since 5.17, e6f2dd0f8067) it follows once. `noloop` is for kernels before, see SYSCALL_EXIT_LOOP of
  * syscall.bpf.h.
  */
 static __always_inline __u64 path_names(__u8 *to, const struct path *from, __u32 *end, const bool noloop)

@@ -32,6 +32,7 @@ struct syscall {
 	struct pt_regs *registers; /* with which the caller entered the kernel */
 	__u32 action;
 	bool compat;
+	bool noloop; /* known when it is compiled: the program is for kernels before 5.17, see SYSCALL_EXIT_LOOP */
 };
 
 /* From 5.11 on (3ca1032ab7ab) the current task comes with its type, and its fields are read without a helper. */
@@ -138,52 +139,50 @@ static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
  * others there are skipped, thousands at a time. There the second one of each is loaded (common/core/src/object/variants.rs):
  * classic tracepoints turn preemption off, and cost a third more.
  */
-#define SYSCALL_EXIT_BTF(name, handle, ...)                                                                            \
+#define SYSCALL_EXIT_BTF(name, handle, without_loop)                                                                   \
 	SEC("tp_btf/sys_exit")                                                                                         \
 	int BPF_PROG(name, struct pt_regs *registers, long ret)                                                        \
 	{                                                                                                              \
-		struct syscall call = { .registers = registers };                                                      \
+		struct syscall call = { .registers = registers, .noloop = without_loop };                              \
                                                                                                                        \
-		return syscall_wanted(&call, syscall_number(registers)) ? handle(&call, ret, ##__VA_ARGS__) : 0;       \
+		return syscall_wanted(&call, syscall_number(registers)) ? handle(&call, ret) : 0;                      \
 	}
-#define SYSCALL_EXIT(name, handle, ...)                                                                                \
-	SYSCALL_EXIT_BTF(name, handle, ##__VA_ARGS__)                                                                  \
+#define SYSCALL_EXIT(name, handle)                                                                                     \
+	SYSCALL_EXIT_BTF(name, handle, false)                                                                          \
 	SEC("tracepoint/raw_syscalls/sys_exit")                                                                        \
-	int name##_classic(struct trace_event_raw_sys_exit *ctx)                                                            \
+	int name##_classic(struct trace_event_raw_sys_exit *ctx)                                                       \
 	{                                                                                                              \
 		struct syscall call = {};                                                                              \
                                                                                                                        \
 		if (!syscall_wanted(&call, ctx->id))                                                                   \
 			return 0;                                                                                      \
 		call.registers = syscall_registers();                                                                  \
-		return handle(&call, ctx->ret, ##__VA_ARGS__);                                                         \
+		return handle(&call, ctx->ret);                                                                        \
 	}
 /*
- * The same where there is a third one, for kernels before 5.17: `handle` has a last argument `const bool noloop`, and where
- * it is true does without bpf_loop() and what else came with that kernel. Those before 5.13 do not even take a program
- * with a call like that where it is never made.
+ * The same where there is a third one, for kernels before 5.17: where `call->noloop` is true `handle` does without
+ * bpf_loop() and what else came with that kernel. Those before 5.13 do not even take a program with a call like that
+ * where it is never made.
  */
-#define SYSCALL_EXIT_LOOP(name, handle)                                                                              \
-	SYSCALL_EXIT(name, handle, false)                                                                              \
+#define SYSCALL_EXIT_LOOP(name, handle)                                                                                \
+	SYSCALL_EXIT(name, handle)                                                                                     \
 	SYSCALL_EXIT_BTF(name##_noloop, handle, true)
-#define SYSCALL_ENTER_BTF(name, handle, ...)                                                                           \
+#define SYSCALL_ENTER(name, handle)                                                                                    \
 	SEC("tp_btf/sys_enter")                                                                                        \
 	int BPF_PROG(name, struct pt_regs *registers)                                                                  \
 	{                                                                                                              \
 		struct syscall call = { .registers = registers };                                                      \
                                                                                                                        \
-		return syscall_wanted(&call, syscall_number(registers)) ? handle(&call, ##__VA_ARGS__) : 0;            \
-	}
-#define SYSCALL_ENTER(name, handle, ...)                                                                               \
-	SYSCALL_ENTER_BTF(name, handle, ##__VA_ARGS__)                                                                 \
+		return syscall_wanted(&call, syscall_number(registers)) ? handle(&call) : 0;                           \
+	}                                                                                                              \
 	SEC("tracepoint/raw_syscalls/sys_enter")                                                                       \
-	int name##_classic(struct trace_event_raw_sys_enter *ctx)                                                           \
+	int name##_classic(struct trace_event_raw_sys_enter *ctx)                                                      \
 	{                                                                                                              \
 		struct syscall call = {};                                                                              \
                                                                                                                        \
 		if (!syscall_wanted(&call, ctx->id))                                                                   \
 			return 0;                                                                                      \
 		call.registers = syscall_registers();                                                                  \
-		return handle(&call, ##__VA_ARGS__);                                                                   \
+		return handle(&call);                                                                                  \
 	}
 #endif

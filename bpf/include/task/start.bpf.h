@@ -9,12 +9,13 @@
  *	};
  *	STARTS(syncsnoop_start);
  *	...
- *	start = start_new(bpf_get_current_task_btf());
- *	if (start)
- *		start->time_ns = bpf_ktime_get_boot_ns();
+ *	start.time_ns = bpf_ktime_get_boot_ns();
+ *	start_keep(&start);
  *	...
- *	if (start_take(bpf_get_current_task_btf(), &start))
+ *	if (start_take(&start))
  *		latency = now - start.time_ns;
+ *
+ * Those are for the current task; start_of(), start_new() and start_forget() for any.
  */
 #ifndef CORESCOPE_START_H
 #define CORESCOPE_START_H
@@ -23,17 +24,6 @@
 
 /* Set by user space. Programs like these can use the task's storage from 5.13 on (a10787e6d58c). */
 const volatile bool starts_by_task = true;
-
-/* The current task, of kernels that have it with its type or, before 5.11, not: then only its id is asked for. */
-static __always_inline struct task_struct *start_current(void)
-{
-	return starts_by_task ? bpf_get_current_task_btf() : NULL;
-}
-
-static __always_inline __u32 start_tid(struct task_struct *task)
-{
-	return task ? task->pid : (__u32)bpf_get_current_pid_tgid();
-}
 
 #define STARTS(kept)                                                                                                   \
 	struct {                                                                                                       \
@@ -48,25 +38,25 @@ static __always_inline __u32 start_tid(struct task_struct *task)
 		__type(key, __u32);                                                                                    \
 		__type(value, struct kept);                                                                            \
 	} starts_by_tid SEC(".maps");                                                                                  \
-	/* What is kept of the task; NULL if there is nothing. */                                                      \
-	static __always_inline struct kept *start_of(struct task_struct *task)                                         \
+	/* What is kept of a task; NULL if there is nothing. */                                                        \
+	static __always_inline __unused struct kept *start_of(struct task_struct *task)                                \
 	{                                                                                                              \
 		__u32 tid;                                                                                             \
                                                                                                                        \
 		if (starts_by_task)                                                                                    \
 			return bpf_task_storage_get(&starts, task, NULL, 0);                                           \
-		tid = start_tid(task);                                                                                 \
+		tid = task->pid;                                                                                       \
 		return bpf_map_lookup_elem(&starts_by_tid, &tid);                                                      \
 	}                                                                                                              \
 	/* The same, made if it is not there; NULL if there is no room. */                                             \
-	static __always_inline struct kept *start_new(struct task_struct *task)                                        \
+	static __always_inline __unused struct kept *start_new(struct task_struct *task)                               \
 	{                                                                                                              \
 		struct kept none = {}, *start;                                                                         \
 		__u32 tid;                                                                                             \
                                                                                                                        \
 		if (starts_by_task)                                                                                    \
 			return bpf_task_storage_get(&starts, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);              \
-		tid = start_tid(task);                                                                                 \
+		tid = task->pid;                                                                                       \
 		start = bpf_map_lookup_elem(&starts_by_tid, &tid);                                                     \
 		if (start)                                                                                             \
 			return start;                                                                                  \
@@ -80,21 +70,45 @@ static __always_inline __u32 start_tid(struct task_struct *task)
                                                                                                                        \
 		if (starts_by_task)                                                                                    \
 			return;                                                                                        \
-		tid = start_tid(task);                                                                                 \
+		tid = task->pid;                                                                                       \
 		bpf_map_delete_elem(&starts_by_tid, &tid);                                                             \
 	}                                                                                                              \
-	/* Gives what has begun, which ends with this; false if its begin was not seen. */                             \
-	static __always_inline __unused bool start_take(struct task_struct *task, struct kept *taken)                  \
+	/* Keeps what begins in the current task; false if there is no room. */                                        \
+	static __always_inline __unused bool start_keep(const struct kept *start)                                      \
 	{                                                                                                              \
-		struct kept *start = start_of(task);                                                                   \
+		struct kept *place;                                                                                    \
+		__u32 tid;                                                                                             \
                                                                                                                        \
-		if (!start || !start->time_ns)                                                                         \
+		if (starts_by_task) {                                                                                  \
+			place = bpf_task_storage_get(&starts, bpf_get_current_task_btf(), NULL,                        \
+						     BPF_LOCAL_STORAGE_GET_F_CREATE);                                  \
+			if (place)                                                                                     \
+				*place = *start;                                                                       \
+			return place;                                                                                  \
+		}                                                                                                      \
+		tid = bpf_get_current_pid_tgid();                                                                      \
+		return !bpf_map_update_elem(&starts_by_tid, &tid, start, BPF_ANY);                                     \
+	}                                                                                                              \
+	/* Gives what has begun in the current task, which ends with this; false if its begin was not seen. */         \
+	static __always_inline __unused bool start_take(struct kept *taken)                                            \
+	{                                                                                                              \
+		struct kept *start;                                                                                    \
+		__u32 tid;                                                                                             \
+                                                                                                                       \
+		if (starts_by_task) {                                                                                  \
+			start = bpf_task_storage_get(&starts, bpf_get_current_task_btf(), NULL, 0);                    \
+			if (!start || !start->time_ns)                                                                 \
+				return false;                                                                          \
+			*taken = *start;                                                                               \
+			start->time_ns = 0;                                                                            \
+			return true;                                                                                   \
+		}                                                                                                      \
+		tid = bpf_get_current_pid_tgid();                                                                      \
+		start = bpf_map_lookup_elem(&starts_by_tid, &tid);                                                     \
+		if (!start)                                                                                            \
 			return false;                                                                                  \
 		*taken = *start;                                                                                       \
-		if (starts_by_task)                                                                                    \
-			start->time_ns = 0;                                                                            \
-		else                                                                                                   \
-			start_forget(task);                                                                            \
+		bpf_map_delete_elem(&starts_by_tid, &tid);                                                             \
 		return true;                                                                                           \
 	}
 

@@ -7,12 +7,14 @@ use std::path::PathBuf;
 pub struct Frame {
     /// The instruction, or the one to return to.
     pub address: u64,
-    /// The function's name, demangled; without one nobody knows.
+    /// The function's name, demangled; none if it is not known.
     pub symbol: Option<String>,
     /// Bytes from the function's start to `address`.
     pub offset: u64,
     /// The executable, library or kernel module that it belongs to.
     pub module: Option<PathBuf>,
+    /// Without a symbol, the address in the file of that module, as objdump and addr2line have it.
+    pub module_address: Option<u64>,
     /// What is special in it.
     pub mark: Mark,
     /// File and line of the source, where they were asked for and are known.
@@ -27,6 +29,8 @@ pub enum Mark {
     None,
     /// Its code lies within that of the next frame.
     Inlined,
+    /// It lies in no code of its process: whatever the address was taken from, it was no frame.
+    NotCode,
 }
 
 impl Frame {

@@ -13,6 +13,8 @@
 corescope::skeleton!();
 
 pub mod batch;
+mod code;
+pub mod fields;
 mod frame;
 mod kallsyms;
 mod kernel;
@@ -27,5 +29,5 @@ pub use batch::Batch;
 pub use frame::{Frame, Mark};
 pub use options::{Frames, Sides, Storage};
 pub use stack::{Stack, StackMap, event_stacks};
-pub use summary::{Entry, Format, Side, Summary};
+pub use summary::{Entry, Format, Part, Side, Summary, Times};
 pub use symbols::{End, Named, Space, Symbols};

@@ -112,11 +112,10 @@ pub struct Sides {
 }
 
 impl Sides {
-    /// The line that BCC's tools begin with: `what` they do, with which stacks, and when they end. Folded output has none.
+    /// The line that BCC's tools begin with: `what` they do, with which stacks, and when they end.
     #[must_use]
     pub fn title(&self, what: &str, duration: Option<Duration>) -> String {
         let stacks = match (self.user_stacks_only, self.kernel_stacks_only) {
-            _ if self.folded => return String::new(),
             (true, _) => "user",
             (_, true) => "kernel",
             _ => "user + kernel",

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use corescope::json::{self, Object};
 use corescope::{Output, escape};
@@ -15,18 +16,19 @@ const CUT: &str = "[cut]";
 /// What text shows beside the names.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Look {
+    /// A line between stacks.
+    pub delimited: bool,
     /// The addresses.
     pub addresses: bool,
     /// How far into the function the address lies, as `name+0x1f`.
     pub offsets: bool,
 }
 
-/// Writes stacks as text, a frame per line, the innermost function first; `delimited` puts a line between those that have
-/// frames.
-pub fn text(out: &mut Output, stacks: &[Named], delimited: bool, look: Look) {
+/// Writes stacks as text, a frame per line, the innermost function first.
+pub fn text(out: &mut Output, stacks: &[Named], look: Look) {
     let mut before = false;
     for stack in stacks {
-        if delimited && before && !stack.frames.is_empty() {
+        if look.delimited && before && !stack.frames.is_empty() {
             out.push("    --\n");
         }
         before |= !stack.frames.is_empty();
@@ -40,13 +42,17 @@ fn one_as_text(out: &mut Output, stack: &Named, look: Look) {
         out.push(missed(stack.space));
         out.end_line();
     }
-    for frame in &stack.frames {
+    for alike in stack.frames.chunk_by(|one, next| look_alike(one, next, stack.space, look)) {
+        let frame = &alike[0];
         out.push("    ");
         if look.addresses {
             // Writing to a Vec does not fail.
             let _ = write!(out.buffer, "{:016x} ", frame.address);
         }
         push_name(&mut out.buffer, stack.space, frame, look.offsets);
+        if alike.len() > 1 {
+            let _ = write!(out.buffer, " ({} times)", alike.len());
+        }
         if frame.mark == Mark::Inlined {
             out.push(" (inlined)");
         }
@@ -64,24 +70,36 @@ fn one_as_text(out: &mut Output, stack: &Named, look: Look) {
     }
 }
 
-/// Writes one line for flame graphs: `comm;outermost;...;innermost value`, the stack that text shows last first.
+/// Whether two frames that follow each other are one line with a count: those without a name that are shown alike.
+fn look_alike(one: &Frame, next: &Frame, space: Space, look: Look) -> bool {
+    let with_address = look.addresses || space == Space::Kernel;
+    let shown = |frame: &Frame| with_address.then_some(frame.address);
+    one.symbol.is_none()
+        && next.symbol.is_none()
+        && (&one.module, one.module_address, shown(one)) == (&next.module, next.module_address, shown(next))
+}
+
+/// Writes stacks as a part of a line for flame graphs: `;outermost;...;innermost`, the one that text shows last first.
 ///
 /// flamegraph.pl takes what follows the last space as the value and splits the rest at semicolons: a semicolon within a
 /// name becomes a colon.
-pub fn folded(out: &mut Output, comm: &[u8], stacks: &[Named], delimited: bool, look: Look, value: u64) {
-    let start = out.buffer.len();
-    escape::push(&mut out.buffer, comm);
-    colons(&mut out.buffer[start..]);
+pub fn folded(out: &mut Output, stacks: &[Named], look: Look) {
     let mut before = false;
     for stack in stacks.iter().rev() {
-        if delimited && before && !stack.frames.is_empty() {
+        if look.delimited && before && !stack.frames.is_empty() {
             out.push(";-");
         }
         before |= !stack.frames.is_empty();
         push_folded(out, stack, look);
     }
-    let _ = write!(out.buffer, " {value}");
-    out.end_line();
+}
+
+/// Writes a name as another part of such a line: `;name`.
+pub fn folded_name(out: &mut Output, name: &[u8]) {
+    out.push(";");
+    let start = out.buffer.len();
+    escape::push(&mut out.buffer, name);
+    colons(&mut out.buffer[start..]);
 }
 
 fn push_folded(out: &mut Output, stack: &Named, look: Look) {
@@ -130,6 +148,9 @@ fn push_json(out: &mut Vec<u8>, frame: &Frame) {
     if let Some(module) = &frame.module {
         object.text("module", module.as_os_str().as_bytes());
     }
+    if let Some(address) = frame.module_address {
+        object.text("module_address", format!("{address:#x}").as_bytes());
+    }
     if frame.mark == Mark::Inlined {
         object.number("inlined", true);
     }
@@ -157,8 +178,22 @@ fn push_name(out: &mut Vec<u8>, space: Space, frame: &Frame, offsets: bool) {
         }
         // Kernel addresses are worth something by themselves: they can be looked up later.
         (None, Space::Kernel) => _ = write!(out, "{:#x}", frame.address),
-        (None, Space::Process(_)) => out.extend_from_slice(b"[unknown]"),
+        (None, Space::Process(_)) => push_place(out, frame),
     }
+}
+
+/// Where a function without a name is, as `[libc.so.6+0x9c1f0]`.
+fn push_place(out: &mut Vec<u8>, frame: &Frame) {
+    let Some(name) = frame.module.as_deref().and_then(Path::file_name) else {
+        out.extend_from_slice(b"[unknown]");
+        return;
+    };
+    out.push(b'[');
+    escape::push(out, name.as_bytes());
+    if let Some(address) = frame.module_address {
+        let _ = write!(out, "+{address:#x}");
+    }
+    out.push(b']');
 }
 
 fn colons(text: &mut [u8]) {
@@ -169,11 +204,13 @@ fn colons(text: &mut [u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Look, folded, json, text};
+    use super::{Look, folded, folded_name, json, text};
     use crate::frame::{Frame, Mark};
     use crate::symbols::{End, Named, Space};
     use corescope::Output;
     use corescope::json::Object;
+
+    const DELIMITED: Look = Look { delimited: true, addresses: false, offsets: false };
 
     fn frame(address: u64, symbol: &str) -> Frame {
         Frame { address, symbol: Some(symbol.into()), offset: 0x1f, ..Frame::default() }
@@ -209,7 +246,7 @@ mod tests {
     #[test]
     fn text_is_bccs() {
         let mut out = Output::to_memory(false);
-        text(&mut out, &stacks(), true, Look::default());
+        text(&mut out, &stacks(), DELIMITED);
         assert_eq!(
             string(out),
             "    __schedule\n    0xffffffff82000000\n    --\n    in<A;B>\n    [unknown]\n    main\n"
@@ -219,32 +256,65 @@ mod tests {
     #[test]
     fn text_may_have_addresses_offsets_and_lines() {
         let mut out = Output::to_memory(false);
-        text(&mut out, &stacks()[1..], false, Look { addresses: true, offsets: true });
+        text(&mut out, &stacks()[1..], Look { delimited: false, addresses: true, offsets: true });
         assert!(string(out).starts_with("    0000000000001000 in<A;B>+0x1f\n    0000000000002000 [unknown]\n"));
         let detailed = Frame { mark: Mark::Inlined, source: Some(("a\n.c".into(), 7)), ..frame(1, "f") };
         let mut out = Output::to_memory(false);
-        text(&mut out, &[named(Space::Kernel, vec![detailed])], false, Look::default());
+        text(&mut out, &[named(Space::Kernel, vec![detailed])], Look::default());
         assert_eq!(string(out), "    f (inlined) a\\n.c:7\n");
     }
 
     #[test]
     fn folded_lines_are_what_flame_graphs_read() {
         let mut out = Output::to_memory(false);
-        folded(&mut out, b"a;b\n c", &stacks(), true, Look::default(), 42);
-        assert_eq!(string(out), "a:b\\n c;main;[unknown];in<A:B>;-;0xffffffff82000000;__schedule 42\n");
+        folded_name(&mut out, b"a;b\n c");
+        folded(&mut out, &stacks(), DELIMITED);
+        assert_eq!(string(out), ";a:b\\n c;main;[unknown];in<A:B>;-;0xffffffff82000000;__schedule");
         let mut out = Output::to_memory(false);
-        folded(&mut out, b"c", &[lost(Space::Kernel), lost(Space::Process(7))], true, Look::default(), 1);
-        assert_eq!(string(out), "c;[Missed User Stack];[Missed Kernel Stack] 1\n");
+        folded(&mut out, &[lost(Space::Kernel), lost(Space::Process(7))], DELIMITED);
+        assert_eq!(string(out), ";[Missed User Stack];[Missed Kernel Stack]");
     }
 
     #[test]
     fn a_stack_that_is_cut_is_marked_everywhere() {
         let cut = Named { end: End::Depth, ..named(Space::Process(7), vec![frame(1, "f")]) };
         let mut out = Output::to_memory(false);
-        text(&mut out, std::slice::from_ref(&cut), false, Look::default());
-        folded(&mut out, b"c", std::slice::from_ref(&cut), false, Look::default(), 1);
-        assert_eq!(string(out), "    f\n    [cut]\nc;[cut];f 1\n");
+        text(&mut out, std::slice::from_ref(&cut), Look::default());
+        folded(&mut out, std::slice::from_ref(&cut), Look::default());
+        assert_eq!(string(out), "    f\n    [cut]\n;[cut];f");
         assert_eq!((&parsed(&cut)["stack_end"], &parsed(&stacks()[0])["stack_end"]), (&"depth".into(), &().into()));
+    }
+
+    #[test]
+    fn frames_without_a_name_have_a_place() {
+        let place =
+            |address| Frame { module: Some("/usr/a;b.so".into()), module_address: Some(address), ..Frame::unknown(1) };
+        let file = Frame { module: Some("/usr/c".into()), ..Frame::unknown(2) };
+        let frames = vec![
+            place(0x10),
+            place(0x10),
+            file.clone(),
+            file.clone(),
+            Frame::unknown(3),
+            Frame::unknown(4),
+            Frame::unknown(5),
+        ];
+        let stack = named(Space::Process(7), frames);
+        let mut out = Output::to_memory(false);
+        text(&mut out, std::slice::from_ref(&stack), Look::default());
+        let lines = "    [a;b.so+0x10] (2 times)\n    [c] (2 times)\n    [unknown] (3 times)\n";
+        assert_eq!(string(out), lines);
+        let mut out = Output::to_memory(false);
+        folded(&mut out, std::slice::from_ref(&stack), Look::default());
+        assert_eq!(string(out), ";[unknown];[unknown];[unknown];[c];[c];[a:b.so+0x10];[a:b.so+0x10]");
+        let json = serde_json::json!(
+            {"address": "0x0000000000000001", "module": "/usr/a;b.so", "module_address": "0x10"}
+        );
+        assert_eq!(parsed(&stack)["stack"][0], json);
+        // With addresses they differ.
+        let mut out = Output::to_memory(false);
+        text(&mut out, &[stack], Look { addresses: true, ..Look::default() });
+        assert_eq!(string(out).lines().count(), 5);
     }
 
     #[test]

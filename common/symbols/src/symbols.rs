@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use blazesym::Pid;
 use blazesym::symbolize::cache::{Cache, Process as CacheProcess};
@@ -10,6 +10,7 @@ use blazesym::symbolize::source::{Process, Source};
 use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
 use corescope::process::memory;
 
+use crate::code::{self, Code};
 use crate::frame::{Frame, Mark};
 use crate::kernel::Kernel;
 use crate::stack::Stack;
@@ -47,6 +48,8 @@ pub enum End {
     Walked,
     /// It is as deep as stacks are kept.
     Depth,
+    /// Its last frame lies in no code: what called the one before was built without frame pointers.
+    NotCode,
 }
 
 impl End {
@@ -56,6 +59,7 @@ impl End {
         match self {
             Self::Walked => None,
             Self::Depth => Some("depth"),
+            Self::NotCode => Some("not_code"),
         }
     }
 }
@@ -83,7 +87,8 @@ pub struct Symbols {
     wanted: BTreeMap<Space, BTreeSet<u64>>,
     known: HashMap<(Space, u64), Vec<Frame>>,
     kernel: Kernel,
-    remembered: HashSet<u32>,
+    /// Processes whose memory map the symbolizer keeps, each with its code.
+    remembered: HashMap<u32, Code>,
     seen: HashSet<(u32, Vec<u8>)>,
     mount_namespace: Option<PathBuf>,
 }
@@ -100,7 +105,7 @@ impl Symbols {
             wanted: BTreeMap::new(),
             known: HashMap::new(),
             kernel: Kernel::default(),
-            remembered: HashSet::new(),
+            remembered: HashMap::new(),
             seen: HashSet::new(),
             mount_namespace: fs::read_link("/proc/self/ns/mnt").ok(),
         }
@@ -149,12 +154,18 @@ impl Symbols {
                 continue;
             };
             frames.extend(known.iter().map(|frame| {
+                // What is inlined has no start of its own.
                 let own = frame.symbol.is_some() && frame.mark == Mark::None;
                 let offset = if own { frame.offset + (address - place) } else { 0 };
-                Frame { address, offset, ..frame.clone() }
+                let module_address = frame.module_address.map(|in_module| in_module + (address - place));
+                Frame { address, offset, module_address, ..frame.clone() }
             }));
         }
-        let end = if matches!(stack, Stack::Cut(_)) { End::Depth } else { End::Walked };
+        let end = match frames.last() {
+            _ if matches!(stack, Stack::Cut(_)) => End::Depth,
+            Some(Frame { mark: Mark::NotCode, .. }) => End::NotCode,
+            _ => End::Walked,
+        };
         Named { space, lost: *stack == Stack::Lost, frames, end }
     }
 
@@ -176,7 +187,7 @@ impl Symbols {
         // By its path a file of another mount namespace would be the wrong one.
         let theirs = fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
         if theirs.is_some() && theirs == self.mount_namespace && self.cache_maps(pid).is_ok() {
-            self.remembered.insert(pid);
+            self.remembered.insert(pid, Code::of(pid));
         }
     }
 
@@ -186,23 +197,32 @@ impl Symbols {
     }
 
     fn resolve_process(&self, pid: u32, places: &[u64]) -> Vec<Vec<Frame>> {
-        let alive = Path::new(&format!("/proc/{pid}/maps")).exists();
-        if alive && self.remembered.contains(&pid) {
+        let reader = code::reader(pid);
+        if reader == Some(pid) && self.remembered.contains_key(&pid) {
             // It may have loaded more since. If it ends right now, what was kept before is still there.
             let _ = self.cache_maps(pid);
         }
-        let mut process = Process::new(Pid::from(pid));
+        let mut process = Process::new(Pid::from(reader.unwrap_or(pid)));
         process.debug_syms = self.details;
         // Links to the very files, whatever their names mean here and whether or not they have been deleted.
-        process.map_files = alive;
+        process.map_files = reader.is_some();
         let source = Source::Process(process);
-        match self.symbolizer.symbolize(&source, Input::AbsAddr(places)) {
+        let mut all: Vec<Vec<Frame>> = match self.symbolizer.symbolize(&source, Input::AbsAddr(places)) {
             Ok(symbols) => places.iter().zip(symbols).map(|(place, symbol)| frames(*place, symbol)).collect(),
             // One that cannot be named, as in a mapped file that is no executable, must not take the others along.
-            Err(_) if alive => places.iter().map(|place| self.resolve_one(&source, *place)).collect(),
+            Err(_) if reader.is_some() => places.iter().map(|place| self.resolve_one(&source, *place)).collect(),
             // It has ended: there is nobody to ask.
             Err(_) => places.iter().map(|place| vec![Frame::unknown(*place)]).collect(),
+        };
+        let unnamed = all.iter_mut().flatten().filter(|frame| frame.symbol.is_none());
+        let mut unnamed = unnamed.peekable();
+        if unnamed.peek().is_some() {
+            let now = reader.map(Code::of);
+            if let Some(code) = now.as_ref().or_else(|| self.remembered.get(&pid)) {
+                unnamed.for_each(|frame| code.locate(frame));
+            }
         }
+        all
     }
 
     fn resolve_one(&self, source: &Source<'_>, place: u64) -> Vec<Frame> {
@@ -235,8 +255,8 @@ fn frames(address: u64, symbol: Symbolized<'_>) -> Vec<Frame> {
         symbol: Some(name.into_owned()),
         offset: offset as u64,
         module: module.clone(),
-        mark: Mark::None,
         source: code_info.as_deref().and_then(source),
+        ..Frame::default()
     };
     let inlined = inlined.iter().rev().map(|function| Frame {
         address,
@@ -255,7 +275,9 @@ fn source(info: &CodeInfo<'_>) -> Option<(PathBuf, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{End, Frame, Named, Space, Symbols};
+    use std::os::fd::AsRawFd;
+
+    use super::{End, Frame, Mark, Named, Space, Symbols};
     use crate::stack::Stack;
 
     #[inline(never)]
@@ -283,7 +305,8 @@ mod tests {
 
     #[test]
     fn nobody_knows_the_rest() {
-        assert_eq!(name(Space::Process(std::process::id()), &[1, 0]), [Frame::unknown(1), Frame::unknown(0)]);
+        let none = |address| Frame { mark: Mark::NotCode, ..Frame::unknown(address) };
+        assert_eq!(name(Space::Process(std::process::id()), &[1, 0]), [none(1), none(0)]);
         assert_eq!(name(Space::Process(u32::MAX >> 2), &[0x1000]), [Frame::unknown(0x1000)]);
         assert_eq!(name(Space::Kernel, &[0x1000]), [Frame::unknown(0x1000)]);
     }
@@ -299,7 +322,39 @@ mod tests {
         let (mapped, known) = (mapped as u64 + 16, here as *const () as u64);
         let frames = name(Space::Process(std::process::id()), &[known, mapped]);
         assert!(frames[0].symbol.is_some(), "{frames:?}");
-        assert_eq!(frames[1], Frame::unknown(mapped));
+        assert_eq!(frames[1], Frame { module: Some("/dev/zero".into()), ..Frame::unknown(mapped) });
+    }
+
+    #[test]
+    fn code_without_a_symbol_has_its_place_in_the_file() {
+        let file = std::fs::File::open("/proc/self/exe").expect("this test");
+        // SAFETY: a new mapping, that nobody writes to, of the beginning of a file in which no function is.
+        let mapped = unsafe {
+            let protection = libc::PROT_READ | libc::PROT_EXEC;
+            libc::mmap(std::ptr::null_mut(), 4096, protection, libc::MAP_PRIVATE, file.as_raw_fd(), 0)
+        };
+        assert_ne!(mapped, libc::MAP_FAILED);
+        // The second is the one to return to.
+        let frames = name(Space::Process(std::process::id()), &[mapped as u64 + 16, mapped as u64 + 16]);
+        let known: Vec<_> = frames.iter().map(|frame| (frame.module.clone(), frame.module_address)).collect();
+        assert_eq!(known, vec![(std::env::current_exe().ok(), Some(16)); 2], "{frames:?}");
+        // SAFETY: nobody else knows of it.
+        unsafe { libc::munmap(mapped, 4096) };
+    }
+
+    #[test]
+    fn a_stack_tells_why_it_ends() {
+        let mut symbols = Symbols::new(false);
+        let own = Space::Process(std::process::id());
+        let address = here as *const () as u64;
+        let mut end = |stack: Stack| {
+            symbols.want(own, &stack);
+            symbols.resolve();
+            symbols.name(own, &stack).end
+        };
+        assert_eq!(end(Stack::Addresses(vec![address, 7])), End::NotCode);
+        assert_eq!(end(Stack::Addresses(vec![7, address])), End::Walked);
+        assert_eq!(end(Stack::Cut(vec![address, 7])), End::Depth);
     }
 
     /// Where a process has the code of the C library.

@@ -1,11 +1,13 @@
 //! Faults that a process meets from its surroundings.
 
 use std::ffi::CString;
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 /// Shows the process `source` where it looks for `target`: files or folders, in a mount namespace of its own.
 ///
@@ -64,4 +66,27 @@ fn begin_with(command: &mut Command, signal: i32, disposition: libc::sighandler_
 
 fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Ends the first thread of this process, and nothing else of it: what it was doing it never finishes.
+///
+/// # Panics
+/// There is no other thread.
+pub fn end_first_thread() {
+    extern "C" fn end(_: libc::c_int) {
+        // SAFETY: a system call, in a handler; the thread's memory stays, because nobody frees it.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+    }
+    // SAFETY: numbers only.
+    let (pid, tid) = unsafe { (libc::getpid(), libc::gettid()) };
+    assert_ne!(pid, tid, "another thread calls");
+    let end: extern "C" fn(libc::c_int) = end;
+    // SAFETY: the handler makes a system call only.
+    unsafe { libc::signal(libc::SIGUSR1, end as libc::sighandler_t) };
+    // SAFETY: numbers only.
+    unsafe { libc::syscall(libc::SYS_tgkill, pid, pid, libc::SIGUSR1) };
+    // As a zombie it has no memory to be shown.
+    while fs::read("/proc/self/maps").is_ok_and(|maps| !maps.is_empty()) {
+        thread::yield_now();
+    }
 }

@@ -16,12 +16,12 @@ use corescope::object::filter::PinnedMaps;
 use corescope::object::hooks;
 use corescope::stream::stream_batches;
 use corescope::{Buffer, Common, Filter, Output, Setup, Table, cli, column};
-use corescope_symbols::{Batch, Frames, Symbols, event_stacks, print, summary};
+use corescope_symbols::{Batch, Frames, Symbols, event_stacks, fields::fields, print};
 
 corescope::skeleton!();
 
 const MANUAL: Manual =
-    Manual { text: include_str!("../manual.md"), fields: || [column::fields(COLUMNS), summary::fields()].concat() };
+    Manual { text: include_str!("../manual.md"), fields: || [column::fields(COLUMNS), fields()].concat() };
 
 /// The cheapest first. Each tells everything of a check but the last one, which does not know the audit log.
 const HOOKS: [&str; 3] = ["capable_exit", "capable_enter", TRACEPOINT];
@@ -112,7 +112,7 @@ fn run(mut args: Args) -> Result<()> {
     let mut out = Output::new(args.common.json);
     let table = Table::new(COLUMNS).show("TID", args.extra).show("INSETID", args.extra);
     let depth = args.frames.depth()?;
-    let look = print::Look { addresses: args.common.verbose, offsets: true };
+    let look = print::Look { delimited: false, addresses: args.common.verbose, offsets: true };
     let mut batch = Batch::new(Symbols::new(args.frames.source_lines));
     let links = corescope::attach(&skel, &args.common)?;
     if chosen == TRACEPOINT && !args.non_audit {
@@ -132,7 +132,7 @@ fn run(mut args: Args) -> Result<()> {
                 print::json(object, "user_stack", &user);
             });
             if !out.is_json() {
-                print::text(out, &[kernel, user], false, look);
+                print::text(out, &[kernel, user], look);
             }
             out.flush_if_full();
         }

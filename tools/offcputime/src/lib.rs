@@ -9,25 +9,24 @@ use bpf::OffcputimeSkelBuilder;
 use bpf::types::{offcputime_key as Key, offcputime_sum as Sum};
 use clap::{Parser, value_parser};
 use corescope::cli::{self, Usage};
-use corescope::interval::{Due, every_watching, seconds};
+use corescope::interval::{Due, seconds};
 use corescope::output::vocabulary;
 use corescope::read::sums::{Counters, Sums, process_is_gone, thread_is_gone};
-use corescope::{Column, Common, Filter, Lost, Manual, Output, Setup, Starts, Value, column, signals};
-use corescope_symbols::{Entry, Format, Side, Sides, StackMap, Storage, Summary, print::Look, summary};
+use corescope::{Column, Common, Filter, Manual, Output, Setup, Starts, Value, column};
+use corescope_symbols::fields::fields;
+use corescope_symbols::{Entry, Format, Part, Side, Sides, StackMap, Storage, Summary, Times};
 
 corescope::skeleton!();
 
 const MANUAL: Manual = Manual {
     text: include_str!("../manual.md"),
-    fields: || [vec![vocabulary::TIME.json_only()], column::fields(COLUMNS), summary::fields()].concat(),
+    fields: || [vec![vocabulary::TIME.json_only()], column::fields(COLUMNS), fields()].concat(),
 };
 
 /// Where the kernel leaves the thread: what lies above is the tracing.
 const SWITCH: &str = "__schedule";
 /// Room for this many sums at least: 2 MB.
 const SUMS: u32 = 16 * 1024;
-/// How often processes are looked at that may have ended when their stacks are named.
-const WATCH: Duration = Duration::from_millis(250);
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -111,44 +110,27 @@ fn run(args: Args) -> Result<()> {
         args.storage.apply(setup)?;
         configure(&args, setup)
     })?;
-    let mut out = Output::new(args.common.json);
-    let mut lost = Lost::of(&skel)?;
+    let out = Output::new(args.common.json);
     let mut sums = Sums::<Key, Sum>::default();
-    let look = Look { addresses: args.common.verbose, offsets: args.offset };
-    let format = Format::of(&args.sides, look, args.count > 1);
-    let mut summary = Summary::new(StackMap::new(&skel.maps.stacks), &args.storage, format);
-    let mut links = corescope::attach(&skel, &args.common)?;
-    if !args.common.json {
-        out.push(&args.title());
-        out.flush()?;
-    }
-    let mut left = args.count;
-    every_watching(args.duration, Some(args.count), WATCH, |due| {
-        if due == Due::Look {
-            summary.look_ahead(&entries(Sums::<Key, Sum>::all(&skel.maps.sums)?));
-            return Ok(());
-        }
-        left -= 1;
-        if left == 0 || signals::stopped() {
-            // Naming takes a while: nobody needs to be traced meanwhile.
-            links.clear();
-        }
-        out.clock.resync();
-        let mut rows = sums.take(&skel.maps.sums, |key, _| thread_is_gone(key.pid, key.tid))?;
-        rows.sort_by_key(|(_, sum)| sum.total_ns);
-        summary.print(&mut out, &entries(rows), COLUMNS)?;
-        lost.report(&mut out);
-        out.flush()
+    let format = Format::of(&args.sides, args.common.verbose, args.offset, 1000);
+    let summary = Summary::new(StackMap::new(&skel.maps.stacks), &args.storage, format);
+    let links = corescope::attach(&skel, &args.common)?;
+    let times = Times { interval: args.duration, count: args.count };
+    summary.run(&skel, links, (out, &args.title()), times, COLUMNS, |due| {
+        let rows = match due {
+            Due::Look => Sums::<Key, Sum>::all(&skel.maps.sums)?,
+            Due::Output => sums.take(&skel.maps.sums, |key, _| thread_is_gone(key.pid, key.tid))?,
+        };
+        Ok(rows.into_iter().map(entry).collect())
     })
 }
 
-fn entries(rows: Vec<(Key, Sum)>) -> Vec<Entry<(Key, Sum)>> {
-    let entry = |row: (Key, Sum)| {
-        let (key, sum) = row;
-        let sides = vec![Side::kernel(key.kernel_stack, SWITCH), Side::user(key.pid, key.user_stack)];
-        Entry { row, id: key.tid, comm: key.comm, sides, value: sum.total_ns / 1000 }
-    };
-    rows.into_iter().map(entry).collect()
+fn entry(row: (Key, Sum)) -> Entry<(Key, Sum)> {
+    let (key, sum) = row;
+    let kernel = Side::kernel("kernel_stack", key.kernel_stack, SWITCH);
+    let user = Side::user("user_stack", key.user_stack, key.pid, key.comm);
+    let name = Part::Name { label: "-", comm: key.comm, id: format!(" ({})", key.tid) };
+    Entry { row, parts: vec![Part::Stack(kernel), Part::Stack(user), name], value: sum.total_ns }
 }
 
 impl Args {

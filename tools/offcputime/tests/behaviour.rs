@@ -8,9 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use corescope_testing::workload::stacks::{FUTEX, SLEEP, sleep, wait_on_futex};
+use corescope_testing::workload::stacks::{FUTEX, SLEEP, SLEEP_TWICE, sleep, sleep_twice, wait_on_futex};
 use corescope_testing::workload::{Cgroup, pin, tid};
-use corescope_testing::{Scratch, Seen, Tool, process};
+use corescope_testing::{Scratch, Seen, Tool, process, tool};
 use serde_json::Value;
 
 /// A prime number, so that no product of something else hits it by chance.
@@ -240,13 +240,44 @@ fn intervals_add_up() {
     assert!(times.len() >= 2, "{times:?}");
 }
 
+#[test]
+fn stacks_that_differ_by_return_addresses_are_one_line() {
+    let tool = Tool::start("offcputime", &["-U", "-m", "1000", "-t", &tid().to_string()]);
+    (0..3).for_each(|_| sleep_twice(SLEEP_TIME));
+    let seen = tool.stop();
+    let rows = rows_in(&seen, tid(), &SLEEP_TWICE);
+    let addresses: Vec<_> = rows.iter().map(|row| &row["user_stack"][2]["address"]).collect();
+    assert!(addresses.len() == 2 && addresses[0] != addresses[1], "{rows:?}");
+
+    // No output would tell when it is attached: it sleeps as long as it traces.
+    let _turn = tool::turn();
+    let mut command = Command::new(tool::binary("offcputime"));
+    command.args(["-f", "-U", "-m", "1000", "-t", &tid().to_string(), "3"]).stdout(Stdio::piped());
+    let mut folded = command.spawn().expect("the tool");
+    while folded.try_wait().expect("a child").is_none() {
+        sleep_twice(SLEEP_TIME);
+    }
+    let output = folded.wait_with_output().expect("it was there");
+    let output = String::from_utf8_lossy(&output.stdout);
+    let mut stack = SLEEP_TWICE;
+    stack.reverse();
+    let end = format!("{} ", stack.join(";"));
+    let lines: Vec<_> = output.lines().filter_map(|line| line.split_once(&end)).collect();
+    assert_eq!(lines.len(), 1, "{output}");
+    assert!(lines[0].1.parse::<u64>().is_ok_and(|us| us > 100_000), "{output}");
+}
+
 /// Another process that sleeps and then waits for its end: the test below in this program, executed by name.
 struct Other(Child);
 
 impl Other {
     fn start(program: &Path, prepare: impl FnOnce(&mut Command)) -> Self {
+        Self::start_as("sleeps_as_a_process_of_its_own", program, prepare)
+    }
+
+    fn start_as(test: &str, program: &Path, prepare: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(program);
-        command.args(["--exact", "sleeps_as_a_process_of_its_own", "--nocapture"]).env(OTHER, "1");
+        command.args(["--exact", test, "--nocapture"]).env(OTHER, "1");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         prepare(&mut command);
         Self(command.spawn().expect("this program"))
@@ -277,6 +308,17 @@ fn sleeps_as_a_process_of_its_own() {
         sleeps();
         println!("{SLEPT}");
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
+    }
+}
+
+#[test]
+fn sleeps_without_the_first_thread() {
+    if env::var_os(OTHER).is_some() {
+        process::end_first_thread();
+        sleeps();
+        println!("{SLEPT}");
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(0);
     }
 }
 
@@ -346,4 +388,14 @@ fn a_process_that_has_ended_has_names() {
     let pid = other.pid();
     other.end();
     assert_other_slept(&tool.stop(), pid);
+}
+
+#[test]
+fn a_process_whose_first_thread_has_ended_has_names() {
+    let tool = Tool::start("offcputime", &["-u", "-m", "1000"]);
+    let mut other = Other::start_as("sleeps_without_the_first_thread", &env::current_exe().expect("a path"), |_| ());
+    other.wait_until_slept();
+    let seen = tool.stop();
+    assert_other_slept(&seen, other.pid());
+    other.end();
 }

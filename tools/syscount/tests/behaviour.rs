@@ -17,6 +17,7 @@ use serde_json::Value;
 const CALLS: u64 = 10_007;
 const FAILED: u64 = 1_009;
 const PROCESSES: usize = 37;
+const REFUSED: u64 = 101;
 
 /// A thread that waits for its work: only there after its id is known, so that a tool can be started for it alone.
 struct Worker {
@@ -191,6 +192,38 @@ fn times_are_those_of_the_calls() {
     assert_eq!(slept[0]["count"], 7);
     let total = slept[0]["total_ns"].as_u64().expect("a number");
     assert!((140_000_000..3_000_000_000).contains(&total), "{total} ns of 7 sleeps of 20 ms");
+}
+
+/// Calls that seccomp refuses are never entered.
+fn refused_calls() {
+    calls::refuse_sethostname();
+    for _ in 0..REFUSED {
+        calls::get_parents(1);
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(1) {
+            std::hint::spin_loop();
+        }
+        calls::set_no_hostname();
+    }
+}
+
+#[test]
+fn a_call_that_was_not_entered_is_counted_without_a_time() {
+    for arguments in [&["-L"][..], &["-L", "--syscall", "sethostname"]] {
+        let seen = of_thread(refused_calls, arguments);
+        assert_all(&seen, count(&seen, "sethostname"), REFUSED);
+        assert_eq!(sum(&seen, "sethostname", "native", "total_ns"), 0, "{arguments:?}");
+        let others = if arguments.len() > 1 { 0 } else { REFUSED };
+        assert_eq!(count(&seen, "getppid"), others, "{arguments:?}");
+        // Not what it computed.
+        assert!(sum(&seen, "getppid", "native", "total_ns") < 50_000_000);
+    }
+    let worker = Worker::new(refused_calls);
+    let tool = Tool::start("syscount", &["-L", "-P", "-t", &worker.tid.to_string()]);
+    worker.work();
+    let seen = tool.stop();
+    let counted: u64 = seen.rows().filter_map(|row| row["count"].as_u64()).sum();
+    assert!(counted >= 2 * REFUSED, "{counted}");
 }
 
 #[test]

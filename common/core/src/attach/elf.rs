@@ -27,17 +27,47 @@ pub(super) fn place(file: &File, function: &str) -> Result<Option<u64>> {
     };
     let symbol = parsed.dynamic_symbols().find(wanted).or_else(|| parsed.symbols().find(wanted));
     let Some(address) = symbol.map(|symbol| symbol.address()) else { return Ok(None) };
-    let segments = parsed.segments().map(|segment| (segment.address(), segment.file_range()));
-    Ok(in_file(segments, address).map(|place| place + skipped(&cache, place)))
+    Ok(Segments::of(&parsed).place(address).map(|place| place + skipped(&cache, place)))
 }
 
-/// The place in the file of what is at an address once the segments are loaded: of each its address, and its place and length
-/// in the file.
-fn in_file(mut segments: impl Iterator<Item = (u64, (u64, u64))>, address: u64) -> Option<u64> {
-    segments.find_map(|(start, (place, length))| {
-        let offset = address.checked_sub(start)?;
-        (offset < length).then(|| place + offset)
-    })
+/// Where the parts of an executable or library are, in the file and by the addresses that are written in it: those of its
+/// symbols, of objdump and addr2line. Of each part its address, and its place and length in the file.
+#[derive(Debug, Clone)]
+pub struct Segments(Vec<(u64, (u64, u64))>);
+
+impl Segments {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// The file is no executable or library.
+    pub fn read(file: &File) -> Result<Self> {
+        let cache = ReadCache::new(file);
+        let parsed = object::File::parse(&cache).context("not an executable or library")?;
+        Ok(Self::of(&parsed))
+    }
+
+    fn of<'data>(parsed: &impl Object<'data>) -> Self {
+        Self(parsed.segments().map(|segment| (segment.address(), segment.file_range())).collect())
+    }
+
+    /// The place in the file of what is at an address.
+    #[must_use]
+    pub fn place(&self, address: u64) -> Option<u64> {
+        self.0.iter().find_map(|(start, (place, length))| within(address, *start, *length).map(|offset| place + offset))
+    }
+
+    /// The address of what is at a place in the file.
+    #[must_use]
+    pub fn address(&self, place: u64) -> Option<u64> {
+        self.0
+            .iter()
+            .find_map(|(address, (start, length))| within(place, *start, *length).map(|offset| address + offset))
+    }
+}
+
+/// How far behind `start` something lies, in what is `length` long.
+fn within(what: u64, start: u64, length: u64) -> Option<u64> {
+    what.checked_sub(start).filter(|offset| *offset < length)
 }
 
 /// How many bytes to pass over at a place.
@@ -48,7 +78,7 @@ fn skipped<'data>(file: impl ReadRef<'data>, place: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{ENDBR64, in_file, place, skipped};
+    use super::{ENDBR64, Segments, place, skipped};
     use std::fs::File;
 
     #[test]
@@ -60,10 +90,14 @@ mod tests {
 
     #[test]
     fn addresses_are_in_segments() {
-        let segments = || [(0x1000, (0, 0x500)), (0x2000, (0x600, 0x100))].into_iter();
+        let segments = Segments(vec![(0x1000, (0, 0x500)), (0x2000, (0x600, 0x100))]);
         assert_eq!(
-            [0x1004, 0x2010, 0x2100, 0].map(|address| in_file(segments(), address)),
+            [0x1004, 0x2010, 0x2100, 0].map(|address| segments.place(address)),
             [Some(4), Some(0x610), None, None]
+        );
+        assert_eq!(
+            [4, 0x610, 0x550, 0x700].map(|place| segments.address(place)),
+            [Some(0x1004), Some(0x2010), None, None]
         );
     }
 

@@ -6,6 +6,8 @@ use std::fs::{self, File};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use super::maps::Mapping;
+
 /// A file of which a process has code mapped.
 #[derive(Debug)]
 pub struct Library {
@@ -24,6 +26,10 @@ pub struct Libraries {
 
 /// Device and inode number, as /proc/PID/maps has them.
 type Identity = (Vec<u8>, Vec<u8>);
+
+fn identity(mapping: &Mapping<'_>) -> Identity {
+    (mapping.device.to_vec(), mapping.inode.to_vec())
+}
 
 impl Libraries {
     /// Files whose name, without its folders, is `wanted`.
@@ -44,12 +50,12 @@ impl Libraries {
     fn of(&mut self, process: &Path) -> Vec<Library> {
         let maps = fs::read(process.join("maps")).unwrap_or_default();
         let mut found = Vec::new();
-        for mapping in maps.split(|byte| *byte == b'\n').filter_map(Mapping::parse) {
+        for mapping in Mapping::all(&maps) {
             let wanted = mapping.executable && (self.wanted)(mapping.name());
-            if wanted && !self.seen.contains(&mapping.identity()) {
+            if wanted && !self.seen.contains(&identity(&mapping)) {
                 // Not by /proc/PID/root and the path: that is another file, or none, once this one is deleted.
-                let Ok(file) = File::open(process.join("map_files").join(mapping.range())) else { continue };
-                self.seen.insert(mapping.identity());
+                let Ok(file) = File::open(process.join(mapping.link())) else { continue };
+                self.seen.insert(identity(&mapping));
                 found.push(Library { path: OsString::from_vec(mapping.path.to_vec()).into(), file });
             }
         }
@@ -59,59 +65,4 @@ impl Libraries {
 
 fn is_number(name: &[u8]) -> bool {
     name.iter().all(u8::is_ascii_digit)
-}
-
-/// A line of /proc/PID/maps (proc_pid_maps(5)): `7f3c5a600000-7f3c5a628000 r-xp 00026000 fe:01 1234   /usr/lib/libc.so.6`.
-struct Mapping<'a> {
-    range: &'a [u8],
-    executable: bool,
-    device: &'a [u8],
-    inode: &'a [u8],
-    path: &'a [u8],
-}
-
-impl<'a> Mapping<'a> {
-    fn parse(line: &'a [u8]) -> Option<Self> {
-        let mut fields = line.splitn(6, |byte| *byte == b' ');
-        let (range, permissions, _, device, inode) =
-            (fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-        let path = fields.next()?.trim_ascii_start();
-        let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
-        Some(Self { range, executable: permissions.get(2) == Some(&b'x'), device, inode, path })
-    }
-
-    /// The last part of the path.
-    fn name(&self) -> &'a [u8] {
-        self.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
-    }
-
-    fn identity(&self) -> Identity {
-        (self.device.to_vec(), self.inode.to_vec())
-    }
-
-    /// As the link in /proc/PID/map_files is called: without leading zeros.
-    fn range(&self) -> String {
-        let text = String::from_utf8_lossy(self.range);
-        let short = |number: &str| {
-            let digits = number.trim_start_matches('0');
-            if digits.is_empty() { "0".to_string() } else { digits.to_string() }
-        };
-        text.split('-').map(short).collect::<Vec<_>>().join("-")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Mapping;
-
-    #[test]
-    fn a_mapping_is_taken_apart() {
-        let line = b"00400000-0044c000 r-xp 00026000 fe:01 1234                   /opt/a b/libc.so.6 (deleted)";
-        let mapping = Mapping::parse(line).expect("a mapping");
-        assert_eq!((mapping.range().as_str(), mapping.executable), ("400000-44c000", true));
-        assert_eq!((mapping.name(), mapping.path), (&b"libc.so.6"[..], &b"/opt/a b/libc.so.6"[..]));
-        assert_eq!(mapping.identity(), (b"fe:01".to_vec(), b"1234".to_vec()));
-        assert!(Mapping::parse(b"7ffe0000-7ffe1000 rw-p 00000000 00:00 0").is_none());
-        assert!(Mapping::parse(b"").is_none());
-    }
 }

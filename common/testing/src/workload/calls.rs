@@ -34,3 +34,32 @@ pub fn get_parents(times: u64) {
         unsafe { libc::getppid() };
     }
 }
+
+/// From now on the kernel refuses this thread, and those that it starts, sethostname(2) before it enters it (seccomp(2)).
+///
+/// # Panics
+/// The kernel has no such filters.
+pub fn refuse_sethostname() {
+    let number = u32::try_from(libc::SYS_sethostname).expect("a small number");
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: u16::try_from(code).expect("16 bits"), jt, jf, k };
+    let mut filter = [
+        // The number is what `struct seccomp_data` begins with.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, number),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs()),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: 4, filter: filter.as_mut_ptr() };
+    // SAFETY: a program of as many steps as it says, which the kernel copies.
+    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+    assert_eq!(set, 0, "seccomp");
+}
+
+/// sethostname(2), which must be refused.
+///
+/// # Panics
+/// It is not, which has changed nothing all the same: the length is none.
+pub fn set_no_hostname() {
+    // SAFETY: the kernel reads nothing from there.
+    assert_eq!(unsafe { libc::sethostname(std::ptr::null(), usize::MAX) }, -1);
+}

@@ -38,8 +38,26 @@ system_call!(corescope_sleep_caller, corescope_sleep);
 system_call!(corescope_futex_caller, corescope_futex);
 system_call!(corescope_call_caller, corescope_call);
 
+/// Calls what `sleep` calls from two places.
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+extern "C" fn corescope_sleep_twice(number: i64, a: usize, b: usize, c: usize, d: usize) -> i64 {
+    #[cfg(target_arch = "x86_64")]
+    naked_asm!(
+        "push rbp", "mov rbp, rsp", "push rdi", "push rsi", "call {0}", "pop rsi", "pop rdi", "call {0}", "pop rbp", "ret",
+        sym corescope_sleep_caller
+    );
+    #[cfg(target_arch = "aarch64")]
+    naked_asm!(
+        "stp x29, x30, [sp, #-32]!", "mov x29, sp", "stp x0, x1, [sp, #16]", "bl {0}", "ldp x0, x1, [sp, #16]", "bl {0}",
+        "ldp x29, x30, [sp], #32", "ret", sym corescope_sleep_caller
+    );
+}
+
 /// The functions of [`sleep`] on the user stack, the innermost first.
 pub const SLEEP: [&str; 2] = ["corescope_sleep", "corescope_sleep_caller"];
+/// Those of [`sleep_twice`].
+pub const SLEEP_TWICE: [&str; 3] = ["corescope_sleep", "corescope_sleep_caller", "corescope_sleep_twice"];
 /// Those of [`wait_on_futex`].
 pub const FUTEX: [&str; 2] = ["corescope_futex", "corescope_futex_caller"];
 
@@ -68,6 +86,16 @@ pub fn sleep(duration: Duration) -> Duration {
     let failed = corescope_sleep_caller(libc::SYS_nanosleep, ptr::from_ref(&time) as usize, 0, 0, 0);
     assert_eq!(failed, 0, "an undisturbed sleep");
     start.elapsed()
+}
+
+/// The same twice, from two places in one function.
+///
+/// # Panics
+/// The second sleep was cut short.
+pub fn sleep_twice(duration: Duration) {
+    let time = timespec(duration);
+    let failed = corescope_sleep_twice(libc::SYS_nanosleep, ptr::from_ref(&time) as usize, 0, 0, 0);
+    assert_eq!(failed, 0, "an undisturbed sleep");
 }
 
 /// Waits on a futex that nobody wakes; gives how long it really took.
