@@ -10,14 +10,15 @@ use clap::Parser;
 use corescope::interval::{Due, Interval};
 use corescope::output::vocabulary;
 use corescope::read::sums::{Sums, process_is_gone};
-use corescope::{Column, Common, Filter, Manual, Output, Value, cli, column, summarize};
-use corescope_symbols::{Entry, Format, Side, Sides, StackMap, Storage, Summary, print::Look, summary};
+use corescope::{Column, Common, Filter, Manual, Output, Value, cli, column};
+use corescope_symbols::fields::fields;
+use corescope_symbols::{Entry, Format, Part, Side, Sides, StackMap, Storage, Summary, Times};
 
 corescope::skeleton!();
 
 const MANUAL: Manual = Manual {
     text: include_str!("../manual.md"),
-    fields: || [vec![vocabulary::TIME.json_only()], column::fields(COLUMNS), summary::fields()].concat(),
+    fields: || [vec![vocabulary::TIME.json_only()], column::fields(COLUMNS), fields()].concat(),
 };
 
 /// What lies above it is the tracing.
@@ -60,30 +61,25 @@ fn run(args: Args) -> Result<()> {
         setup.set("user_stacks", !args.sides.kernel_stacks_only)?;
         setup.set("kernel_stacks", !args.sides.user_stacks_only)
     })?;
-    let mut out = Output::new(args.common.json);
+    let out = Output::new(args.common.json);
     let mut sums = Sums::<Key, u64>::default();
-    let look = Look { addresses: args.common.verbose, offsets: false };
-    let format = Format::of(&args.sides, look, args.interval.interval.is_some());
-    let mut summary = Summary::new(StackMap::new(&skel.maps.stacks), &args.storage, format);
+    let format = Format::of(&args.sides, args.common.verbose, false, 1);
+    let summary = Summary::new(StackMap::new(&skel.maps.stacks), &args.storage, format);
     let links = corescope::attach(&skel, &args.common)?;
-    if !args.common.json {
-        out.push(&args.sides.title("Counting processes as they are created", None));
-    }
-    summarize(&skel, links, &args.interval, out, |due, out| {
-        if due == Due::Look {
-            summary.look_ahead(&entries(Sums::<Key, u64>::all(&skel.maps.counts)?));
-            return Ok(());
-        }
-        let mut rows = sums.take(&skel.maps.counts, |key, _| process_is_gone(key.pid))?;
-        rows.sort_by_key(|(_, count)| *count);
-        summary.print(out, &entries(rows), COLUMNS)
+    let times = Times { interval: args.interval.interval, count: args.interval.count.unwrap_or(u64::MAX) };
+    let title = args.sides.title("Counting processes as they are created", None);
+    summary.run(&skel, links, (out, &title), times, COLUMNS, |due| {
+        let rows = match due {
+            Due::Look => Sums::<Key, u64>::all(&skel.maps.counts)?,
+            Due::Output => sums.take(&skel.maps.counts, |key, _| process_is_gone(key.pid))?,
+        };
+        Ok(rows.into_iter().map(entry).collect())
     })
 }
 
-fn entries(rows: Vec<(Key, u64)>) -> Vec<Entry<(Key, u64)>> {
-    let entry = |(key, count): (Key, u64)| {
-        let sides = vec![Side::kernel(key.kernel_stack, BEGIN), Side::user(key.pid, key.user_stack)];
-        Entry { row: (key, count), id: key.pid, comm: key.comm, sides, value: count }
-    };
-    rows.into_iter().map(entry).collect()
+fn entry((key, count): (Key, u64)) -> Entry<(Key, u64)> {
+    let kernel = Side::kernel("kernel_stack", key.kernel_stack, BEGIN);
+    let user = Side::user("user_stack", key.user_stack, key.pid, key.comm);
+    let name = Part::Name { label: "-", comm: key.comm, id: format!(" ({})", key.pid) };
+    Entry { row: (key, count), parts: vec![Part::Stack(kernel), Part::Stack(user), name], value: count }
 }
