@@ -26,6 +26,14 @@ as_root() {
     fi
 }
 
+# copy_checkout FOLDER: the checkout as it is, without what git ignores.
+copy_checkout() {
+    mkdir -p "$1"
+    git -C "$root_dir" -c safe.directory='*' ls-files -z --cached --others --exclude-standard |
+        (cd "$root_dir" && while IFS= read -rd '' file; do if [ -e "$file" ]; then printf '%s\0' "$file"; fi; done) |
+        tar -C "$root_dir" --null -T - -cf - | tar -C "$1" -xf -
+}
+
 # strip_tools FOLDER: puts all tools there, as they were built for tests: symbols make up nine tenths of them.
 strip_tools() {
     local name
