@@ -52,7 +52,7 @@ struct Args {
     /// The same as --cgroup
     #[arg(short, value_name = "PATH", conflicts_with = "cgroup")]
     cgroup_path: Option<PathBuf>,
-    /// Use this hook, and not the first of these that the kernel has
+    /// Use this hook instead of the best one available
     #[arg(long, value_enum)]
     hook: Option<Hook>,
     #[command(flatten)]

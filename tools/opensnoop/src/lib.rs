@@ -52,7 +52,7 @@ struct Args {
     /// Show only opens with this flag, as O_WRONLY; of several any will do
     #[arg(short = 'f', long = "flag_filter", value_name = "FLAG", value_parser = open::wanted)]
     flag_filter: Vec<Wanted>,
-    /// Show paths from the root of the process on
+    /// Show full paths, as seen from the process's root directory
     #[arg(short = 'F', long)]
     full_path: bool,
     /// Size of the event buffer in pages, instead of --buffer

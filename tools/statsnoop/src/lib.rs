@@ -31,7 +31,7 @@ struct Args {
     /// Show the name of the system call
     #[arg(short, long)]
     syscall: bool,
-    /// Show paths from the root of the process, also where the caller gave relative ones
+    /// Show full paths, as seen from the process's root directory, even if the caller gave relative ones
     #[arg(short = 'F', long)]
     full_path: bool,
     #[command(flatten)]

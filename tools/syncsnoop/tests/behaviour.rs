@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -55,8 +56,10 @@ fn make(call: &str, file: &File, mapped: &workload::Mapped, path: &Value) -> Mad
     Made { words, took }
 }
 
+/// Asked once: reading all types of a kernel takes half a second in an emulated machine.
 fn finds_mapped_files() -> bool {
-    Types::read(None).expect("the kernel's types").has_type("bpf_find_vma")
+    static FINDS: OnceLock<bool> = OnceLock::new();
+    *FINDS.get_or_init(|| Types::read(None).expect("the kernel's types").has_type("bpf_find_vma"))
 }
 
 /// What was seen of a thread, in the words of [`Made`].

@@ -43,8 +43,8 @@ struct Args {
     /// Seconds to trace for
     #[arg(short, long, value_parser = seconds)]
     duration: Option<Duration>,
-    /// Rows in an output: those of the most calls, with -L of the most time
-    #[arg(short = 'T', long, default_value_t = 10)]
+    /// Show the top N rows, by number of calls (by time with -L)
+    #[arg(short = 'T', long, value_name = "N", default_value_t = 10)]
     top: usize,
     /// Count only calls that failed
     #[arg(short = 'x', long)]
@@ -92,7 +92,9 @@ const COLUMNS: &[Column<Row>] = corescope::columns![Row;
 fn error(text: &str) -> Result<u32, String> {
     let number = text.parse().ok().or_else(|| errno::number(&text.to_uppercase()));
     let number = number.and_then(|number| u32::try_from(number).ok());
-    number.filter(|number| (1..4096).contains(number)).ok_or_else(|| "not an error, as ENOENT or 2".into())
+    number
+        .filter(|number| (1..4096).contains(number))
+        .ok_or_else(|| "not an error (expected a name or number such as ENOENT or 2)".into())
 }
 
 /// Runs the tool with the command line of this process.

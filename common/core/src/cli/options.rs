@@ -14,11 +14,11 @@ pub struct Common {
     #[arg(long, value_name = "PATH")]
     pub cgroup: Option<PathBuf>,
 
-    /// Read the kernel's types from this file where it does not offer them itself
+    /// Read the kernel's types (BTF) from this file, if the kernel does not provide them
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
 
-    /// Say on standard error what is loaded and when it is attached
+    /// Report loading and attaching on standard error
     #[arg(long)]
     pub verbose: bool,
 }

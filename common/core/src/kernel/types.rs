@@ -19,13 +19,17 @@ pub const BTF: &str = "/sys/kernel/btf/vmlinux";
 pub fn check_btf(custom: Option<&Path>) -> Result<()> {
     let Some(custom) = custom else {
         return check_magic(Path::new(BTF)).with_context(
-            || "this kernel does not show its types (CONFIG_DEBUG_INFO_BTF); --btf FILE can name a file that has them",
+            || "this kernel does not expose BTF (CONFIG_DEBUG_INFO_BTF); --btf FILE can name a file that has its types",
         );
     };
     check_magic(custom).with_context(|| format!("--btf {}: no BTF file", custom.display()))?;
     // The kernel checks programs against its own types; with those of another kernel a tool would read wrong fields.
     if let (Ok(own), Ok(given)) = (fs::read(BTF), fs::read(custom)) {
-        ensure!(own == given, "--btf {}: these are the types of another kernel than the running one", custom.display());
+        ensure!(
+            own == given,
+            "--btf {}: this file describes a different kernel from the running one",
+            custom.display()
+        );
     }
     Ok(())
 }
@@ -35,7 +39,7 @@ fn check_magic(path: &Path) -> Result<()> {
     let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     file.read_exact(&mut magic).with_context(|| format!("cannot read {}", path.display()))?;
     if u16::from_ne_bytes(magic) != btf::MAGIC {
-        bail!("{} holds something else than BTF", path.display());
+        bail!("{} is not a BTF file", path.display());
     }
     Ok(())
 }

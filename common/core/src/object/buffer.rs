@@ -60,7 +60,7 @@ pub fn size(text: &str) -> Result<u64, String> {
         digits.parse::<u64>().ok().filter(|_| !digits.starts_with('+')).and_then(|size| size.checked_mul(1 << shift));
     match bytes {
         Some(bytes) if (SMALLEST..=LARGEST).contains(&bytes) => Ok(bytes),
-        Some(_) => Err("a size lies between 4K and 1G".into()),
+        Some(_) => Err("the size must be between 4K and 1G".into()),
         None => Err("not a size, as 256K or 4M".into()),
     }
 }

@@ -56,7 +56,9 @@ pub fn parse_signal(text: &str) -> Result<u32, String> {
     let wanted = upper.strip_prefix("SIG").unwrap_or(&upper);
     let named = |signal: &u32| signal_name(*signal).is_some_and(|name| name == wanted);
     let number = text.parse().ok().filter(|signal| *signal <= LAST && !text.starts_with('+'));
-    number.or_else(|| (1..=LAST).find(named)).ok_or_else(|| "no signal, as 9, KILL or RTMIN+1".into())
+    number
+        .or_else(|| (1..=LAST).find(named))
+        .ok_or_else(|| "not a signal (expected a number or name such as 9, KILL or RTMIN+1)".into())
 }
 
 /// A signal as text shows it: by number or, where it has one, by its name with SIG.

@@ -84,12 +84,12 @@ fn refusal(error: libbpf_rs::Error, what: &str) -> anyhow::Error {
     }
     if error.kind() == libbpf_rs::ErrorKind::PermissionDenied {
         return if kernel::is_privileged() {
-            anyhow!("the kernel does not permit to {what} its BPF program{}", details(&warnings))
+            anyhow!("the kernel refused permission to {what} the BPF program{}", details(&warnings))
         } else {
             anyhow!("BPF programs need privileges: run it as root, or with CAP_BPF and CAP_PERFMON")
         };
     }
-    anyhow::Error::new(error).context(format!("the kernel refuses to {what} its BPF program{}", details(&warnings)))
+    anyhow::Error::new(error).context(format!("the kernel refused to {what} the BPF program{}", details(&warnings)))
 }
 
 /// What libbpf said first and last: the verifier's log in between is for --verbose.

@@ -131,7 +131,7 @@ fn write_some(rest: &[u8]) -> io::Result<usize> {
     // Once the tool is to end, a reader that does not read must not keep it.
     let piece = if signals::stopped() {
         if !writable(PATIENCE_MS) {
-            return Err(io::Error::other("its reader does not read"));
+            return Err(io::Error::other("the reader of standard output has stopped reading"));
         }
         &rest[..rest.len().min(PIPE_BUF)]
     } else {

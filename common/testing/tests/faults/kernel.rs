@@ -69,7 +69,7 @@ fn foreign_btf() {
     let path = scratch.join("foreign");
     fs::write(&path, foreign).expect("a writable folder");
     each_tool(|name| {
-        refuses(name, "another kernel", |command| _ = command.arg("--btf").arg(&path));
+        refuses(name, "a different kernel", |command| _ = command.arg("--btf").arg(&path));
         // The kernel's own types are those of the kernel, whichever way they come.
         Run::attached(name, &["--btf", BTF]).stop().well();
     });
