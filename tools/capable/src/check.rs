@@ -25,7 +25,7 @@ pub(crate) const COLUMNS: &[Column<Check>] = corescope::columns![Check;
         |check| if check.ret == 0 { "allow" } else { "deny" }.into(),
     "INSETID" left 7 "insetid" bool: "Whether the check is for a system call that sets user or group ids; null likewise" =>
         |check| option(check, SETS_ID, true),
-    json "user_ns" number: "User namespace in which the capability is needed: inode number of /proc/PID/ns/user" =>
+    json "userns" number: "User namespace in which the capability is needed: inode number of /proc/PID/ns/user" =>
         |check| check.user_ns.into(),
     json RET: "What the kernel was answered: 0, or -1 (EPERM)" => |check| check.ret.into(),
     json ERRNO => |check| errno::of(check.ret).into(),

@@ -68,7 +68,7 @@ fn assert_roots(seen: &Seen, nobody: i32) {
     let comm = fs::read_to_string("/proc/thread-self/comm").expect("a name");
     for row in allowed {
         assert_eq!(row["cap"], 18);
-        assert_eq!(row["user_ns"], namespace);
+        assert_eq!(row["userns"], namespace);
         assert_eq!(row["comm"], comm.trim_end());
     }
 }
@@ -139,7 +139,7 @@ fn answers_hold_across_user_namespaces() {
         let seen = tool.stop();
         let count = |asker: u32, uid: u32, namespace: u64, verdict: &str| {
             let rows = seen.rows_with("cap_name", "CAP_SYS_RESOURCE").into_iter();
-            let alike = |row: &&Value| row["pid"] == asker && row["uid"] == uid && row["user_ns"] == namespace;
+            let alike = |row: &&Value| row["pid"] == asker && row["uid"] == uid && row["userns"] == namespace;
             rows.filter(alike).filter(|row| row["verdict"] == verdict).count()
         };
         let own = std::process::id();

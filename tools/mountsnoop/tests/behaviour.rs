@@ -85,7 +85,7 @@ fn helper_calls() {
         let ret = mounts::call(name, arguments);
         expected["syscall"] = json!(name);
         expected["ret"] = json!(ret);
-        expected["mnt_ns"] = json!(thread);
+        expected["mntns"] = json!(thread);
         println!("{MARK}{expected}");
         ret
     };
@@ -228,7 +228,7 @@ fn threads_are_told_apart() {
     let seen = tool.stop();
     let rows = mine(&seen);
     assert_eq!(rows.len(), 2, "{}", seen.messages);
-    assert!(rows.iter().all(|row| row["tid"] == tid && row["mnt_ns"] == namespace), "{rows:?}");
+    assert!(rows.iter().all(|row| row["tid"] == tid && row["mntns"] == namespace), "{rows:?}");
     assert_ne!(namespace, fs::metadata("/proc/self/ns/mnt").expect("a namespace").ino());
 }
 

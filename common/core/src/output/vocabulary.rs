@@ -110,8 +110,7 @@ pub const TX: Field = Field::json("tx_bytes", Kind::Number, "Bytes sent").headed
 /// A PID namespace.
 pub const PIDNS: Field = Field::json("pidns", Kind::Number, "PID namespace: inode number of /proc/PID/ns/pid");
 /// A mount namespace.
-pub const MNTNS: Field =
-    term("MNT_NS", 11, "mnt_ns", Kind::Number, "Mount namespace: inode number of /proc/PID/ns/mnt");
+pub const MNTNS: Field = term("MNT_NS", 11, "mntns", Kind::Number, "Mount namespace: inode number of /proc/PID/ns/mnt");
 /// A cgroup.
 pub const CGROUP: Field = term("CGROUP", 0, "cgroup", Kind::Text, "Path of the cgroup, from the root of its hierarchy");
 

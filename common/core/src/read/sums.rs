@@ -26,8 +26,6 @@ use anyhow::{Context, Result};
 use libbpf_rs::{MapCore, MapFlags, MapType};
 use plain::Plain;
 
-/// How many entries are read with one system call.
-const BATCH: u32 = 4096;
 const WORD: usize = size_of::<u64>();
 
 /// A value of counters, as the kernel side keeps it.
@@ -194,7 +192,9 @@ fn is_per_cpu(map: &impl MapCore) -> bool {
 fn entries<Value: Counters>(map: &impl MapCore) -> Result<Vec<(Vec<u8>, Value)>> {
     const WHAT: &str = "cannot read a map of counters";
     if !is_per_cpu(map) {
-        let all = map.lookup_batch(BATCH, MapFlags::ANY, MapFlags::ANY).context(WHAT)?;
+        // All in one batch: the kernel ends one early if the next bucket does not fit, and libbpf-rs takes any that is not
+        // full for the last one.
+        let all = map.lookup_batch(map.max_entries(), MapFlags::ANY, MapFlags::ANY).context(WHAT)?;
         return all.map(|(key, value)| Ok((key, parse(&value)?))).collect();
     }
     let keys: Vec<Vec<u8>> = map.keys().collect();
