@@ -334,7 +334,10 @@ fn at_full_speed(checks: usize, arguments: &[&str]) -> Seen {
     // The rows take a while to print and to read, and at its end the tool waits just for a moment.
     thread::sleep(Duration::from_secs(1));
     let seen = tool.stop();
-    seen.assert_all(seen.rows_with("cap_name", "CAP_SYS_CHROOT").len(), THREADS * checks);
+    let (rows, made) = (seen.rows_with("cap_name", "CAP_SYS_CHROOT").len() as u64, (THREADS * checks) as u64);
+    let known = rows + seen.lost();
+    // Where a kernel preempts the program (fexit, seen on a busy 6.18), it skips the calls of the other thread, and says so.
+    assert!(known <= made && made <= known + seen.skipped(), "{rows} rows of {made}: {}", seen.messages);
     seen
 }
 
