@@ -120,7 +120,8 @@ fn bytes_are_exact_in_both_directions_whoever_closes_first() {
         for row in rows(&seen, client, server) {
             assert_eq!(row["ended"], true);
             assert_eq!(row["pid"], std::process::id());
-            assert_eq!(row["owner"], "seen");
+            // A search may have come before the end, or not.
+            assert!(row["owner"] == "seen" || row["owner"] == "found", "{row}");
             assert_eq!(row["rx_total_bytes"], ANSWER);
             assert_eq!(row["tx_total_bytes"], REQUEST);
             let v4 = row["laddr"] == "127.0.0.1";
