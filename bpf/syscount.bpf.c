@@ -238,8 +238,7 @@ int syscount_enter_classic(struct trace_event_raw_sys_enter *ctx)
 }
 
 /* The last call of a thread does not return. */
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(syscount_end, struct task_struct *task)
+static __always_inline int ends(struct task_struct *task)
 {
 	__u32 tgid = task->tgid;
 	struct syscount_process *process;
@@ -265,6 +264,18 @@ int BPF_PROG(syscount_end, struct task_struct *task)
 	name_process(process);
 	process->ended = !task->signal->live.counter;
 	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(syscount_end, struct task_struct *task)
+{
+	return ends(task);
+}
+
+SEC("tracepoint/sched/sched_process_exit")
+int syscount_end_classic(void *ctx)
+{
+	return ends(bpf_get_current_task_btf());
 }
 
 FILTER_COMMAND(syscount)
