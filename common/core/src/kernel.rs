@@ -3,6 +3,7 @@
 mod abilities;
 pub(crate) mod btf;
 pub mod log;
+pub(crate) mod perf;
 pub(crate) mod section;
 pub mod tracefs;
 mod types;

@@ -2,7 +2,7 @@
 //!
 //! A tool is plain functions over this library, read from top to bottom: [`cli::main`] parses the arguments and calls
 //! the tool's `run`; that opens, configures and loads the BPF object ([`load`]), attaches it ([`attach`]) and hands it to
-//! a verb: [`stream()`] for events, [`every()`] for summaries. [`Table`] and [`Histogram`] turn what comes out into
+//! a verb: [`stream()`] for events, [`summarize`] for summaries. [`Table`] and [`Histogram`] turn what comes out into
 //! text or JSON from one description.
 
 pub mod attach;
@@ -27,7 +27,7 @@ pub use output::{Output, clock, escape, json};
 pub use plain;
 pub use process::{complain, signals};
 pub use read::histograms::{HistogramOptions, Histograms};
-pub use read::interval::{self, every};
+pub use read::interval;
 pub use read::iterate;
 pub use read::lost::{self, Lost};
 pub use read::queue::Queue;

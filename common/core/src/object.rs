@@ -17,4 +17,5 @@ pub use filter::Filter;
 pub use load::{attach, load};
 pub use settings::Setting;
 pub use setup::Setup;
+pub(crate) use setup::map_of;
 pub use starts::Starts;

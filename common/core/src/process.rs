@@ -6,3 +6,9 @@ pub(crate) mod pages;
 pub mod signals;
 
 pub use complain::complain;
+
+/// The ids of all processes that /proc shows.
+pub(crate) fn all() -> impl Iterator<Item = u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}

@@ -14,7 +14,6 @@ pub mod tail;
 
 pub use cpus::sum_of_cpus;
 pub use histograms::{HistogramOptions, Histograms};
-pub use interval::every;
 pub use lost::Lost;
 pub use queue::Queue;
 pub use stream::stream;

@@ -75,16 +75,10 @@ impl Storage {
     /// The kernel does not keep that many frames, or the object has no such maps.
     pub fn apply(&self, setup: &mut Setup<'_>) -> Result<()> {
         let depth = self.frames.depth()?;
-        for mut map in setup.maps_mut() {
-            let name = map.name().to_str();
-            let (stacks, scratch) = (name == Some("stacks"), name == Some("stack_scratch"));
-            if stacks {
-                map.set_max_entries(self.stack_storage_size)?;
-            }
-            if stacks || scratch {
-                // The depth, and the addresses.
-                map.set_value_size(8 + depth * 8)?;
-            }
+        setup.size("stacks", self.stack_storage_size)?;
+        for map in ["stacks", "stack_scratch"] {
+            // The depth, and the addresses.
+            setup.map_mut(map)?.set_value_size(8 + depth * 8)?;
         }
         setup.set("stack_depth", depth)
     }

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use super::maps::Mapping;
+use crate::process;
 
 /// A file of which a process has code mapped.
 #[derive(Debug)]
@@ -42,12 +43,11 @@ impl Libraries {
     ///
     /// Files of processes that end meanwhile, or that this process may not look at, are left out.
     pub fn look(&mut self) -> Vec<Library> {
-        let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-        let processes = processes.filter(|path| path.file_name().is_some_and(|name| is_number(name.as_bytes())));
-        processes.flat_map(|process| self.of(&process)).collect()
+        process::all().flat_map(|pid| self.of(pid)).collect()
     }
 
-    fn of(&mut self, process: &Path) -> Vec<Library> {
+    fn of(&mut self, pid: u32) -> Vec<Library> {
+        let process = Path::new("/proc").join(pid.to_string());
         let maps = fs::read(process.join("maps")).unwrap_or_default();
         let mut found = Vec::new();
         for mapping in Mapping::all(&maps) {
@@ -61,8 +61,4 @@ impl Libraries {
         }
         found
     }
-}
-
-fn is_number(name: &[u8]) -> bool {
-    name.iter().all(u8::is_ascii_digit)
 }

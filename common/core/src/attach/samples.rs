@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{IntoRawFd, OwnedFd};
 
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::{Link, ProgramMut};
+
+use crate::kernel::perf::{self, Attributes};
 
 /// How often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,31 +110,15 @@ fn counts_cycles() -> bool {
     })
 }
 
-/// perf_event_open(2): of all tasks on one CPU.
+/// The event of one CPU.
 fn perf_event(clock: Clock, rate: Rate, cpu: u32) -> io::Result<OwnedFd> {
-    /// `struct perf_event_attr` in its first published version.
-    #[repr(C)]
-    #[derive(Default)]
-    struct Attributes {
-        kind: u32,
-        size: u32,
-        config: u64,
-        period_or_frequency: u64,
-        sample_type: u64,
-        read_format: u64,
-        flags: u64,
-        wakeup_events: u32,
-        breakpoint_type: u32,
-        config1: u64,
-    }
     const PERF_TYPE_HARDWARE: u32 = 0;
     const PERF_TYPE_SOFTWARE: u32 = 1;
     const PERF_COUNT_HW_CPU_CYCLES: u64 = 0;
     const PERF_COUNT_SW_CPU_CLOCK: u64 = 0;
-    const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 8;
-    /// The bit `freq` of the attributes: the number before is a frequency.
+    /// The bit `freq`: the period is a frequency.
     const FREQUENCY: u64 = 1 << 10;
-    let (period_or_frequency, flags) = match rate {
+    let (period, flags) = match rate {
         Rate::Hertz(hertz) => (hertz, FREQUENCY),
         Rate::Every(period) => (period, 0),
     };
@@ -140,22 +126,7 @@ fn perf_event(clock: Clock, rate: Rate, cpu: u32) -> io::Result<OwnedFd> {
         Clock::Cycles => (PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES),
         Clock::Timer => (PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK),
     };
-    let attributes = Attributes {
-        kind,
-        size: u32::try_from(size_of::<Attributes>()).unwrap_or(0),
-        config,
-        period_or_frequency,
-        flags,
-        ..Attributes::default()
-    };
-    // SAFETY: the pointer is to a local whose size it states; the new descriptor has no other owner.
-    unsafe {
-        let fd = libc::syscall(libc::SYS_perf_event_open, &raw const attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-        match libc::c_int::try_from(fd) {
-            Ok(fd) if fd >= 0 => Ok(OwnedFd::from_raw_fd(fd)),
-            _ => Err(io::Error::last_os_error()),
-        }
-    }
+    perf::open(Attributes { kind, config, period, flags, ..Attributes::default() }, cpu)
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use libbpf_rs::{Link, ProgramMut};
 
+use super::perf::{self, Attributes, own};
+
 /// Where tracefs is mounted, if it is.
 const MOUNTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
@@ -73,45 +75,10 @@ fn detached_mount() -> io::Result<OwnedFd> {
     }
 }
 
-/// perf_event_open(2) for a tracepoint: all tasks, all CPUs (which one is named does not matter for BPF).
+/// The event of a tracepoint: of all tasks and all CPUs, for which one is named does not matter for BPF.
 fn perf_event(id: u64) -> io::Result<OwnedFd> {
-    /// The part of `struct perf_event_attr` that is needed: its first published version.
-    #[repr(C)]
-    #[derive(Default)]
-    struct Attributes {
-        kind: u32,
-        size: u32,
-        config: u64,
-        sample_period: u64,
-        sample_type: u64,
-        read_format: u64,
-        flags: u64,
-        wakeup_events: u32,
-        breakpoint_type: u32,
-        config1: u64,
-    }
     const PERF_TYPE_TRACEPOINT: u32 = 2;
-    const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 8;
-    let attributes = Attributes {
-        kind: PERF_TYPE_TRACEPOINT,
-        size: u32::try_from(size_of::<Attributes>()).unwrap_or(0),
-        config: id,
-        sample_period: 1,
-        wakeup_events: 1,
-        ..Attributes::default()
-    };
-    // SAFETY: the pointer is to a local whose size it states.
-    unsafe { own(libc::syscall(libc::SYS_perf_event_open, &raw const attributes, -1, 0, -1, PERF_FLAG_FD_CLOEXEC)) }
-}
-
-/// A descriptor that a system call returned, or its error.
-///
-/// # Safety
-/// Nobody else owns the descriptor.
-unsafe fn own(fd: libc::c_long) -> io::Result<OwnedFd> {
-    match libc::c_int::try_from(fd) {
-        // SAFETY: the caller's promise.
-        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-        _ => Err(io::Error::last_os_error()),
-    }
+    let attributes =
+        Attributes { kind: PERF_TYPE_TRACEPOINT, config: id, period: 1, wakeup_events: 1, ..Attributes::default() };
+    perf::open(attributes, 0)
 }

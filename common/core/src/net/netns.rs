@@ -8,6 +8,8 @@ use std::os::unix::fs::MetadataExt;
 
 use anyhow::{Context, Result};
 
+use crate::process;
+
 /// The namespace of this process.
 const OWN: &str = "/proc/self/ns/net";
 
@@ -17,8 +19,7 @@ const OWN: &str = "/proc/self/ns/net";
 #[must_use]
 pub fn all() -> BTreeMap<u32, u32> {
     let mut found = BTreeMap::new();
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()) {
+    for pid in process::all() {
         if let Ok(namespace) = inode(&path(pid)) {
             found.entry(namespace).or_insert(pid);
         }

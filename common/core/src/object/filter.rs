@@ -193,8 +193,7 @@ pub fn comm_bytes(comm: &[u8]) -> [u8; 16] {
 }
 
 fn use_pinned(setup: &mut Setup<'_>, map: &'static str, constant: &str, path: Option<&Path>) -> Result<()> {
-    let mut found =
-        setup.maps_mut().find(|candidate| candidate.name() == map).context("no filter in the BPF object")?;
+    let mut found = setup.map_mut(map)?;
     let Some(path) = path else {
         // Nothing refers to the map once the kernel has dropped the check.
         return found.set_autocreate(false).map_err(Into::into);

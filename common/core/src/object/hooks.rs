@@ -55,7 +55,7 @@ fn preferred<'name>(setup: &Setup<'_>, row: &[&'name str]) -> Result<Vec<&'name 
 }
 
 /// Whether the kernel can have a program, as far as its section tells.
-fn can_have(setup: &Setup<'_>, program: &str) -> Result<bool> {
+pub(super) fn can_have(setup: &Setup<'_>, program: &str) -> Result<bool> {
     let section = section(setup, program);
     Ok(match Section::of(&section) {
         Section::TypedTracepoint(name) => setup.types()?.has_tracepoint(name),
@@ -67,7 +67,7 @@ fn can_have(setup: &Setup<'_>, program: &str) -> Result<bool> {
     })
 }
 
-fn section(setup: &Setup<'_>, program: &str) -> String {
+pub(super) fn section(setup: &Setup<'_>, program: &str) -> String {
     let found = setup.progs().find(|candidate| candidate.name() == program);
     found.map(|program| program.section().to_string_lossy().into_owned()).unwrap_or_default()
 }

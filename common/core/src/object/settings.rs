@@ -8,7 +8,7 @@ use std::ops::Deref;
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::btf::Btf;
 use libbpf_rs::btf::types::{DataSec, Var};
-use libbpf_rs::{AsRawLibbpf, OpenObject, num_possible_cpus};
+use libbpf_rs::{AsRawLibbpf, OpenMapMut, OpenObject, num_possible_cpus};
 
 use super::setup::Setup;
 
@@ -68,14 +68,21 @@ impl Setup<'_> {
         Ok(())
     }
 
+    /// A map.
+    ///
+    /// # Errors
+    /// The object has no map of this name.
+    pub fn map_mut(&mut self, name: &str) -> Result<OpenMapMut<'_>> {
+        let found = self.maps_mut().find(|map| map.name() == name);
+        found.with_context(|| format!("the BPF object has no map `{name}`"))
+    }
+
     /// Sizes a map.
     ///
     /// # Errors
     /// The object has no map of this name, or the map cannot have that size.
     pub fn size(&mut self, map: &str, entries: u32) -> Result<()> {
-        let mut found = self.maps_mut().find(|candidate| candidate.name() == map);
-        let map = found.as_mut().with_context(|| format!("the BPF object has no map `{map}`"))?;
-        map.set_max_entries(entries).map_err(Into::into)
+        self.map_mut(map)?.set_max_entries(entries).map_err(Into::into)
     }
 
     /// Gives a map an element for each CPU that there may be.
@@ -91,9 +98,7 @@ impl Setup<'_> {
     /// # Errors
     /// The object has no map of this name.
     pub fn leave_out(&mut self, map: &str) -> Result<()> {
-        let mut found = self.maps_mut().find(|candidate| candidate.name() == map);
-        let map = found.as_mut().with_context(|| format!("the BPF object has no map `{map}`"))?;
-        map.set_autocreate(false).map_err(Into::into)
+        self.map_mut(map)?.set_autocreate(false).map_err(Into::into)
     }
 
     /// Makes room for `room` bytes behind each event, where those are known only now (`EVENTS` of
@@ -104,8 +109,7 @@ impl Setup<'_> {
     pub fn set_room(&mut self, room: u64) -> Result<()> {
         let declared = self.constant("event_room")?;
         self.set("event_room", room)?;
-        let mut scratch =
-            self.maps_mut().find(|map| map.name() == "scratch").context("the BPF object has no events")?;
+        let mut scratch = self.map_mut("scratch")?;
         let size = u64::from(scratch.value_size()) - declared + room;
         scratch.set_value_size(u32::try_from(size)?).map_err(Into::into)
     }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use libbpf_rs::{AsRawLibbpf, MapCore, MapFlags, MapHandle, Object, OpenObject, libbpf_sys};
+use libbpf_rs::{AsRawLibbpf, Map, MapCore, MapFlags, MapHandle, Object, OpenObject, libbpf_sys};
 
 use crate::kernel::Types;
 use crate::kernel::btf::{Btf, MODULES as FOLDER, Names};
@@ -96,15 +96,22 @@ impl<'a> Setup<'a> {
     }
 }
 
+/// A map of a loaded object.
+///
+/// # Errors
+/// It has none of this name.
+pub(crate) fn map_of<'obj>(object: &'obj Object, name: &str) -> Result<Map<'obj>> {
+    let found = object.maps().find(|map| map.name() == name);
+    found.with_context(|| format!("the BPF object has no map `{name}`"))
+}
+
 /// Fills the arrays of maps of a loaded object.
 ///
 /// # Errors
 /// The kernel refuses the inner map.
 pub(crate) fn insert_inner_maps(object: &Object, inner: &[(&'static str, MapHandle)]) -> Result<()> {
     for (array, map) in inner {
-        let found = object.maps().find(|candidate| candidate.name() == *array);
-        let found = found.with_context(|| format!("the BPF object has no map `{array}`"))?;
-        found.update(&0u32.to_ne_bytes(), &map.as_fd().as_raw_fd().to_ne_bytes(), MapFlags::ANY)?;
+        map_of(object, array)?.update(&0u32.to_ne_bytes(), &map.as_fd().as_raw_fd().to_ne_bytes(), MapFlags::ANY)?;
     }
     Ok(())
 }

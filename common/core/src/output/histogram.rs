@@ -56,8 +56,9 @@ impl Scale {
     }
 }
 
-/// Counts by slot, and the sum of the values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Counts by slot, and the sum of the values: `struct histogram`. Added and subtracted as [`Counters`](crate::read::Counters).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub struct Histogram {
     sum: u64,
     slots: [u64; SLOTS],
@@ -74,25 +75,6 @@ impl Histogram {
     #[must_use]
     pub fn new(sum: u64, slots: [u64; SLOTS]) -> Self {
         Self { sum, slots }
-    }
-
-    /// Adds another histogram's counts.
-    pub fn add(&mut self, other: &Self) {
-        self.sum = self.sum.wrapping_add(other.sum);
-        for (slot, more) in self.slots.iter_mut().zip(other.slots) {
-            *slot = slot.wrapping_add(more);
-        }
-    }
-
-    /// What has come since `earlier`: counters in the kernel only grow, and are not reset while events go on.
-    #[must_use]
-    pub fn since(&self, earlier: &Self) -> Self {
-        let mut difference = self.clone();
-        difference.sum = self.sum.wrapping_sub(earlier.sum);
-        for (slot, before) in difference.slots.iter_mut().zip(earlier.slots) {
-            *slot = slot.wrapping_sub(before);
-        }
-        difference
     }
 
     /// How many values were counted.
@@ -367,6 +349,7 @@ mod tests {
 
     #[test]
     fn differences_of_counters() {
+        use crate::read::Counters;
         let mut later = histogram(&[(1, 5)]);
         later.add(&histogram(&[(1, 2), (62, 1)]));
         let difference = later.since(&histogram(&[(1, 5)]));

@@ -1,6 +1,6 @@
 //! The columns that tools share: header, width, key, type and meaning, said once for all of them.
 //!
-//! A key means the same in every tool, and has the same type; common/testing/tests/json.rs holds all tools to it. What a
+//! A key means the same in every tool, and has the same type; common/testing/tests/matrix.rs holds all tools to it. What a
 //! column is called in text is BCC's choice, so a tool may give it another header (`columns!` of [`super::column`]).
 
 use super::column::Align::{Left, Right};

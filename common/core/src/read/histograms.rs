@@ -8,7 +8,7 @@
 //! })
 //! ```
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use libbpf_rs::skel::Skel;
 use libbpf_rs::{Map, MapCore};
 use plain::Plain;
@@ -16,8 +16,8 @@ use plain::Plain;
 use super::cpus::sum_of_cpus;
 use super::interval::Interval;
 use super::sums::{Counters, Growth, Sums};
-use crate::object::Setup;
-use crate::output::histogram::{Counted, Histogram, Look, SLOTS, Scale};
+use crate::object::{Setup, map_of};
+use crate::output::histogram::{Counted, Histogram, Look, Scale};
 
 /// BCC's options of tools that print histograms.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,47 +59,33 @@ impl HistogramOptions {
     }
 }
 
+/// A histogram and what the kernel side keeps beside it.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
+struct With<Rest> {
+    histogram: Histogram,
+    rest: Rest,
+}
+
 /// `struct histogram_cpu`.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-struct OfCpu {
-    sum: u64,
-    slots: [u64; SLOTS],
-    own: [u64; 8],
-}
+type OfCpu = With<[u64; 8]>;
+/// `struct histogram_of_key`; the rest is its name.
+type OfKey = With<[u8; 16]>;
 
-/// `struct histogram_of_key`.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-struct OfKey {
-    sum: u64,
-    slots: [u64; SLOTS],
-    comm: [u8; 16],
-}
-
-impl Default for OfCpu {
-    fn default() -> Self {
-        Self { sum: 0, slots: [0; SLOTS], own: [0; 8] }
-    }
-}
-
-impl Default for OfKey {
-    fn default() -> Self {
-        Self { sum: 0, slots: [0; SLOTS], comm: [0; 16] }
-    }
-}
-
-// SAFETY: both hold integers only, without padding.
+// SAFETY: integers only, without padding.
+unsafe impl Plain for Histogram {}
+// SAFETY: as above.
 unsafe impl Plain for OfCpu {}
 // SAFETY: as above.
 unsafe impl Plain for OfKey {}
 
-impl Counters for OfCpu {
-    const COUNTED: usize = 1 + SLOTS;
-}
+impl Counters for Histogram {}
 
-impl Counters for OfKey {
-    const COUNTED: usize = 1 + SLOTS;
+impl<Rest> Counters for With<Rest>
+where
+    Self: Plain + Copy + Default,
+{
+    const COUNTED: usize = Histogram::COUNTED;
 }
 
 /// The histograms in the kernel, as they were at the last reading.
@@ -118,8 +104,7 @@ impl<'obj, Key: Plain + Default> Histograms<'obj, Key> {
     /// The object has no histograms of this shape.
     pub fn of<'skel>(skel: &'obj impl Skel<'skel>, by_key: bool) -> Result<Self> {
         let map = |name: &str, size: usize| {
-            let found = skel.object().maps().find(|map| map.name() == name);
-            let found = found.with_context(|| format!("the BPF object has no map `{name}`"))?;
+            let found = map_of(skel.object(), name)?;
             ensure!(found.value_size() as usize == size, "`{name}` does not hold what this version reads");
             Ok(found)
         };
@@ -135,17 +120,11 @@ impl<'obj, Key: Plain + Default> Histograms<'obj, Key> {
     pub fn take(&mut self, gone: impl Fn(&Key) -> bool) -> Result<Vec<Counted<Key>>> {
         let Some(keys) = &self.keys else {
             let all = self.growth.take(sum_of_cpus(&self.cpus)?);
-            let histogram = Histogram::new(all.sum, all.slots);
-            return Ok(Some(Counted { key: Key::default(), comm: [0; 16], histogram })
-                .filter(|all| all.histogram.count() > 0)
-                .into_iter()
-                .collect());
+            let counted = Counted { key: Key::default(), comm: [0; 16], histogram: all.histogram };
+            return Ok(if all.is_zero() { Vec::new() } else { vec![counted] });
         };
         let grown = self.sums.take(keys, |key, _| gone(key))?;
-        let counted = |(key, of_key): (Key, OfKey)| {
-            let histogram = Histogram::new(of_key.sum, of_key.slots);
-            Counted { key, comm: of_key.comm, histogram }
-        };
+        let counted = |(key, of_key): (Key, OfKey)| Counted { key, comm: of_key.rest, histogram: of_key.histogram };
         Ok(grown.into_iter().map(counted).collect())
     }
 }

@@ -18,28 +18,6 @@ pub struct Interval {
     pub count: Option<u64>,
 }
 
-impl Interval {
-    /// Calls `print` after each interval, `count` times at most, and once more when the tool is asked to end.
-    ///
-    /// # Errors
-    /// Those of `print`.
-    pub fn every(&self, print: impl FnMut() -> Result<()>) -> Result<()> {
-        every(self.interval, self.count, print)
-    }
-}
-
-/// See [`Interval::every`].
-///
-/// # Errors
-/// Those of `print`.
-pub fn every(interval: Option<Duration>, count: Option<u64>, mut print: impl FnMut() -> Result<()>) -> Result<()> {
-    // A week at a time, where there is no interval: poll(2) does not take forever.
-    every_watching(interval, count, Duration::from_secs(7 * 24 * 3600), |due| match due {
-        Due::Look => Ok(()),
-        Due::Output => print(),
-    })
-}
-
 /// What a tool is called for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
@@ -49,7 +27,8 @@ pub enum Due {
     Output,
 }
 
-/// As [`every`], for tools that have to look at something `watch` after the last time at the latest.
+/// Calls `act` to print after each interval, `count` times at most, and once more when the tool is asked to end; between to
+/// look at something, `watch` after the last time at the latest.
 ///
 /// # Errors
 /// Those of `act`.

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use libbpf_rs::skel::Skel;
-use libbpf_rs::{Link, Map, MapCore};
+use libbpf_rs::{Link, Map};
 
 use super::lost::Lost;
 use super::ring::Ring;
+use crate::object::map_of;
 use crate::output::Output;
 use crate::process::signals::{self, Woken};
 
@@ -83,7 +84,7 @@ pub fn stream_batches<'obj>(
 
 /// The ring buffer of bpf/include/event/events.bpf.h.
 pub(crate) fn events<'obj, 'skel>(skel: &'obj impl Skel<'skel>) -> Result<Map<'obj>> {
-    skel.object().maps().find(|map| map.name() == "events").context("the object has no map `events`")
+    map_of(skel.object(), "events")
 }
 
 /// Wake-ups by the kernel side, apart from the mere presence of data.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use corescope::Histogram;
+use corescope::read::Counters;
 
 /// How many intervals are kept at most: more than a wide screen shows.
 const INTERVALS: usize = 600;
