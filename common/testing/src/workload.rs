@@ -23,7 +23,7 @@ mod threads;
 pub use cgroup::Cgroup;
 #[cfg(target_arch = "x86_64")]
 pub use compat::{LowMemory, compat};
-pub use exec::{execve, execve_unreadable, execveat, tiny_program};
+pub use exec::{execve, execve_unreadable, execveat, run_tiny_program, tiny_program};
 pub use exit::{Forked, exit_process, exit_thread, short_lives};
 pub use folders::{bind_folder, own_folders};
 pub use null_block::NullBlock;

@@ -10,7 +10,7 @@ use std::{env, fs};
 
 use corescope_testing::tool::{DEADLINE, binary, turn};
 use corescope_testing::workload::calls;
-use corescope_testing::{Scratch, Seen, Tool, loaded, process, workload};
+use corescope_testing::{Seen, Tool, loaded, process, workload};
 use serde_json::Value;
 
 /// Prime numbers, so that no product of something else hits them by chance.
@@ -263,12 +263,7 @@ fn calls_of_32_bit_programs_have_their_own_names() {
 
 /// Children that only exit.
 fn spawn_children() {
-    let scratch = Scratch::new("syscount");
-    let path = scratch.join("cs-syscount");
-    workload::tiny_program(&path);
-    for _ in 0..PROCESSES {
-        assert!(Command::new(&path).status().expect("a program").success());
-    }
+    workload::run_tiny_program("cs-syscount", PROCESSES);
 }
 
 #[test]

@@ -5,7 +5,10 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::{fs, io, ptr};
+
+use crate::Scratch;
 
 /// Writes a program that exits with 0 at once: a static ELF file of one page, so that executing it costs little beside
 /// the exec itself.
@@ -15,6 +18,19 @@ use std::{fs, io, ptr};
 pub fn tiny_program(path: &Path) {
     fs::write(path, tiny_elf()).expect("a writable folder");
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a file of one's own");
+}
+
+/// Runs a program of this name so many times, one after the other.
+///
+/// # Panics
+/// It cannot be run.
+pub fn run_tiny_program(name: &str, times: usize) {
+    let scratch = Scratch::new(name);
+    let path = scratch.join(name);
+    tiny_program(&path);
+    for _ in 0..times {
+        assert!(Command::new(&path).status().expect("a program").success());
+    }
 }
 
 /// Calls execve(2) with an empty environment. Comes back only where that failed.

@@ -1,21 +1,14 @@
 //! @NAME@ against processes that are known to end.
 
-use std::process::Command;
-
-use corescope_testing::{Scratch, Tool, workload};
+use corescope_testing::{Tool, workload};
 
 /// A prime number, so that no product of something else hits it by chance.
-const RUNS: u64 = 37;
+const RUNS: usize = 37;
 
 /// How many of its children end, by what the tool counts of this process.
 fn run(arguments: &[&str]) -> u64 {
-    let scratch = Scratch::new("@NAME@");
-    let path = scratch.join("cs-@NAME@");
-    workload::tiny_program(&path);
     let tool = Tool::start("@NAME@", arguments);
-    for _ in 0..RUNS {
-        assert!(Command::new(&path).status().expect("a program").success());
-    }
+    workload::run_tiny_program("cs-@NAME@", RUNS);
     let seen = tool.stop();
     assert_eq!(seen.lost(), 0);
     let rows = seen.rows_with("ppid", std::process::id());
@@ -24,7 +17,7 @@ fn run(arguments: &[&str]) -> u64 {
 
 #[test]
 fn every_end_counts() {
-    assert_eq!(run(&["-P"]), RUNS);
+    assert_eq!(run(&["-P"]), RUNS as u64);
 }
 
 #[test]

@@ -1,21 +1,14 @@
 //! @NAME@ against processes that this one is known to create.
 
-use std::process::Command;
-
-use corescope_testing::{Scratch, Seen, Tool, workload};
+use corescope_testing::{Seen, Tool, workload};
 use serde_json::Value;
 
 /// A prime number, so that no product of something else hits it by chance.
-const RUNS: u64 = 37;
+const RUNS: usize = 37;
 
 fn run(arguments: &[&str]) -> Seen {
-    let scratch = Scratch::new("@NAME@");
-    let path = scratch.join("cs-@NAME@");
-    workload::tiny_program(&path);
     let tool = Tool::start("@NAME@", arguments);
-    for _ in 0..RUNS {
-        assert!(Command::new(&path).status().expect("a program").success());
-    }
+    workload::run_tiny_program("cs-@NAME@", RUNS);
     tool.stop()
 }
 
@@ -30,7 +23,7 @@ fn every_new_process_counts_where_it_comes_from() {
     let rows = seen.rows_with("pid", std::process::id());
     assert!(rows.iter().all(|row| has(row, "kernel_clone")), "{rows:?}");
     let counts = rows.iter().map(|row| row["count"].as_u64().expect("a number"));
-    assert_eq!(counts.sum::<u64>(), RUNS);
+    assert_eq!(counts.sum::<u64>(), RUNS as u64);
 }
 
 #[test]
