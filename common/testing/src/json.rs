@@ -1,5 +1,6 @@
 //! What tools document of their JSON, and what they print.
 
+use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
@@ -81,6 +82,27 @@ pub fn check(tool: &str, keys: &[Key], line: &[u8]) -> bool {
     true
 }
 
+/// The objects that a file of documentation shows: examples in JSON, whose lines may be broken.
+///
+/// # Panics
+/// There is no such file, or an example is no object.
+#[must_use]
+pub fn examples(file: &str) -> Vec<String> {
+    let path = format!("{}/../../{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let mut lines = text.lines();
+    let mut found = Vec::new();
+    while let Some(first) = lines.find(|line| line.starts_with("    {\"")) {
+        let mut object = first.trim().to_string();
+        while serde_json::from_str::<Value>(&object).is_err() {
+            let next = lines.next().filter(|line| line.starts_with("     "));
+            object.push_str(next.unwrap_or_else(|| panic!("{path}: no object: {object}")).trim_end());
+        }
+        found.push(object);
+    }
+    found
+}
+
 fn fits(kind: &str, value: &Value) -> bool {
     let all = |is: fn(&Value) -> bool| value.as_array().is_some_and(|list| list.iter().all(is));
     value.is_null()
@@ -105,7 +127,7 @@ fn is_time(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Key, check, fits};
+    use super::{Key, check, examples, fits, keys};
     use serde_json::json;
 
     fn key(path: &str, kind: &str) -> Key {
@@ -125,6 +147,22 @@ mod tests {
             [key("pid", "number"), key("comm", "string"), key("list", "list of objects"), key("list[].a", "number")];
         assert!(check("x", &keys, br#"{"pid":7,"comm":"a","comm_bytes":[97],"list":[{"a":1}]}"#));
         assert!(!check("x", &keys, br#"{"lost":7,"reason":"buffer"}"#));
+    }
+
+    #[test]
+    fn examples_are_what_tools_print() {
+        let mut shown = 0;
+        for tool in crate::tools::all() {
+            let keys = keys(&tool.name);
+            let files = [format!("tools/{}/manual.md", tool.name)];
+            // The README's are execsnoop's.
+            let readme = (tool.name == "execsnoop").then(|| "README.md".to_string());
+            for example in files.into_iter().chain(readme).flat_map(|file| examples(&file)) {
+                assert!(check(&tool.name, &keys, example.as_bytes()));
+                shown += 1;
+            }
+        }
+        assert!(shown > 10);
     }
 
     #[test]
