@@ -135,7 +135,7 @@ static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
 /*
  * The programs of a tool where system calls return or begin: `handle` gets the call and, where it returns, its result.
  *
- * Not yet in 6.18 but in 7.2 programs at tracepoints are preempted, and while one waits for its CPU again all calls of
+ * In 7.2 (but not 6.18) programs attached to tracepoints can be preempted, and while one waits for its CPU all calls of
  * others there are skipped, thousands at a time. There the second one of each is loaded (common/core/src/object/variants.rs):
  * classic tracepoints turn preemption off, and cost a third more.
  */

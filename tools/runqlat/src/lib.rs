@@ -92,7 +92,7 @@ fn run(args: Args) -> Result<()> {
     let cut_short = skel.maps.bss_data.as_ref().map_or(0, |counters| counters.cut_short);
     if cut_short > 0 {
         complain(&format!(
-            "{cut_short} waits went on on another CPU and count from there: this kernel lacks CONFIG_SCHEDSTATS"
+            "waits that continued on another CPU, which count only from there: {cut_short} (this kernel lacks CONFIG_SCHEDSTATS)"
         ));
     }
     Ok(())
