@@ -210,7 +210,9 @@ impl Symbols {
         let mut all: Vec<Vec<Frame>> = match self.symbolizer.symbolize(&source, Input::AbsAddr(places)) {
             Ok(symbols) => places.iter().zip(symbols).map(|(place, symbol)| frames(*place, symbol)).collect(),
             // One that cannot be named, as in a mapped file that is no executable, must not take the others along.
-            Err(_) if reader.is_some() => places.iter().map(|place| self.resolve_one(&source, *place)).collect(),
+            Err(_) if reader.is_some() || self.remembered.contains_key(&pid) => {
+                places.iter().map(|place| self.resolve_one(&source, *place)).collect()
+            }
             // It has ended: there is nobody to ask.
             Err(_) => places.iter().map(|place| vec![Frame::unknown(*place)]).collect(),
         };

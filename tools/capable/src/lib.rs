@@ -10,12 +10,10 @@ use anyhow::Result;
 use bpf::CapableSkelBuilder;
 use check::{COLUMNS, Check};
 use clap::{Parser, ValueEnum};
-use corescope::Manual;
-use corescope::event;
 use corescope::object::filter::PinnedMaps;
 use corescope::object::hooks;
 use corescope::stream::stream_batches;
-use corescope::{Buffer, Common, Filter, Output, Setup, Table, cli, column};
+use corescope::{Buffer, Common, Filter, Manual, Output, Setup, Table, cli, column, event};
 use corescope_symbols::{Batch, Frames, Symbols, event_stacks, fields::fields, print};
 
 corescope::skeleton!();

@@ -1,7 +1,6 @@
 //! An exec, as it is printed.
 
-use corescope::event;
-use corescope::{Column, Value, errno, escape};
+use corescope::{Column, Value, errno, escape, event};
 
 use crate::bpf::types::{execsnoop_call as Call, execsnoop_event as Event, execsnoop_flags as Flags};
 

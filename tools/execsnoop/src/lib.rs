@@ -8,9 +8,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use bpf::ExecsnoopSkelBuilder;
 use clap::Parser;
-use corescope::Manual;
 use corescope::object::filter::PinnedMaps;
-use corescope::{Buffer, Common, Filter, Output, Table, cli, column, escape, users};
+use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, escape, users};
 use exec::{COLUMNS, Exec};
 use regex_lite::Regex;
 

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use corescope::event;
-use corescope::{Column, Value, signal_name};
+use corescope::{Column, Value, event, signal_name};
 
 use crate::bpf::types::{exitsnoop_event as Event, exitsnoop_flags as Flags};
 

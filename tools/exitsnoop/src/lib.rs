@@ -9,8 +9,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use bpf::ExitsnoopSkelBuilder;
 use clap::Parser;
-use corescope::Manual;
-use corescope::{Buffer, Common, Filter, Output, Table, cli, column, signals};
+use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, signals};
 use end::{COLUMNS, End};
 
 corescope::skeleton!();

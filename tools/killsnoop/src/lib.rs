@@ -7,10 +7,10 @@ use anyhow::Result;
 use bpf::KillsnoopSkelBuilder;
 use bpf::types::signal_event as Event;
 use clap::Parser;
-use corescope::Manual;
-use corescope::event;
 use corescope::syscalls::Abi;
-use corescope::{Buffer, Column, Common, Filter, Output, Table, Value, cli, column, errno, kill, signal_name};
+use corescope::{
+    Buffer, Column, Common, Filter, Manual, Output, Table, Value, cli, column, errno, event, kill, signal_name,
+};
 
 corescope::skeleton!();
 

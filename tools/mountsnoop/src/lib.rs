@@ -9,9 +9,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use bpf::MountsnoopSkelBuilder;
 use clap::Parser;
-use corescope::Manual;
 use corescope::object::filter::PinnedMaps;
-use corescope::{Buffer, Common, Filter, Output, Starts, Table, Value, cli, column, table};
+use corescope::{Buffer, Common, Filter, Manual, Output, Starts, Table, Value, cli, column, table};
 use made::{COLUMNS, DETAILS, Made};
 
 corescope::skeleton!();

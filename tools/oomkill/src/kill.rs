@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use corescope::event;
-use corescope::{Column, Value, kernel};
+use corescope::{Column, Value, event, kernel};
 
 use crate::bpf::types::oomkill_event as Event;
 

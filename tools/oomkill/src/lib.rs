@@ -8,10 +8,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use bpf::OomkillSkelBuilder;
 use clap::Parser;
-use corescope::Manual;
 use corescope::libbpf_rs::num_possible_cpus;
 use corescope::object::hooks;
-use corescope::{Buffer, Common, Filter, Output, Table, cli, column};
+use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column};
 use kill::{COLUMNS, Kill};
 
 corescope::skeleton!();

@@ -9,10 +9,9 @@ use std::time::Duration;
 use anyhow::Result;
 use bpf::OpensnoopSkelBuilder;
 use clap::Parser;
-use corescope::Manual;
 use corescope::cli::exec::Exec;
 use corescope::object::filter::PinnedMaps;
-use corescope::{Buffer, Common, Filter, Output, Table, cli, column, interval, signals, users};
+use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, interval, signals, users};
 use open::{CALLS, COLUMNS, Open, Wanted};
 
 corescope::skeleton!();

@@ -9,8 +9,7 @@ use anyhow::Result;
 use bpf::SigsnoopSkelBuilder;
 use bpf::types::signal_event as Event;
 use clap::Parser;
-use corescope::Manual;
-use corescope::{Buffer, Common, Filter, Output, Table, cli, column, event, filter, kill};
+use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, event, filter, kill};
 use signal::{COLUMNS, Signal};
 
 corescope::skeleton!();

@@ -1,7 +1,7 @@
 //! A call, as it is printed.
 
 use corescope::flags::{self, Flag};
-use corescope::syscalls::Abi;
+use corescope::syscalls::{Abi, Calls};
 use corescope::{Column, Value, errno, event, path};
 
 use crate::bpf::types::{statsnoop_event as Event, statsnoop_kind as Kind};
@@ -11,27 +11,29 @@ const PATH: u32 = Kind::STATSNOOP_PATH.0;
 const FD: u32 = Kind::STATSNOOP_FD.0;
 const AT: u32 = Kind::STATSNOOP_AT.0;
 const STATX: u32 = Kind::STATSNOOP_STATX.0;
-const KINDS: u32 = Kind::STATSNOOP_KINDS.0;
 
 /// All calls that are traced. Most have more than one for 32-bit callers.
-const CALLS: [(&str, u32); 16] = [
-    ("stat", PATH),
-    ("lstat", PATH),
-    ("fstat", FD),
-    ("newfstatat", AT),
-    ("statx", STATX),
-    ("statfs", PATH),
-    ("fstatfs", FD),
-    ("stat64", PATH),
-    ("lstat64", PATH),
-    ("fstat64", FD),
-    ("fstatat64", AT),
-    ("statfs64", PATH),
-    ("fstatfs64", FD),
-    ("oldstat", PATH),
-    ("oldlstat", PATH),
-    ("oldfstat", FD),
-];
+pub(crate) const CALLS: Calls = Calls {
+    list: &[
+        ("stat", PATH),
+        ("lstat", PATH),
+        ("fstat", FD),
+        ("newfstatat", AT),
+        ("statx", STATX),
+        ("statfs", PATH),
+        ("fstatfs", FD),
+        ("stat64", PATH),
+        ("lstat64", PATH),
+        ("fstat64", FD),
+        ("fstatat64", AT),
+        ("statfs64", PATH),
+        ("fstatfs64", FD),
+        ("oldstat", PATH),
+        ("oldlstat", PATH),
+        ("oldfstat", FD),
+    ],
+    kinds: Kind::STATSNOOP_KINDS.0,
+};
 
 const AT_FLAGS: &[Flag] = &[
     (0x100, "AT_SYMLINK_NOFOLLOW"),
@@ -40,11 +42,6 @@ const AT_FLAGS: &[Flag] = &[
     (0x2000, "AT_STATX_FORCE_SYNC"),
     (0x4000, "AT_STATX_DONT_SYNC"),
 ];
-
-/// Each call's number for the kernel side: where its arguments are, and its place in the list.
-pub(crate) fn actions() -> Vec<(&'static str, u32)> {
-    CALLS.iter().zip(0..).map(|((name, kind), index)| (*name, index * KINDS + kind)).collect()
-}
 
 /// A call, with its path.
 pub(crate) struct Call {
@@ -93,7 +90,7 @@ impl Call {
     }
 
     fn syscall(&self) -> (&'static str, u32) {
-        CALLS.get((self.event.action / KINDS) as usize).copied().unwrap_or(("?", 0))
+        CALLS.of(self.event.action)
     }
 
     fn fd(&self, kinds: &[u32]) -> Option<i32> {

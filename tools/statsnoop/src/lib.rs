@@ -7,10 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use bpf::StatsnoopSkelBuilder;
-use call::{COLUMNS, Call};
+use call::{CALLS, COLUMNS, Call};
 use clap::Parser;
-use corescope::Manual;
-use corescope::{Buffer, Common, Filter, Output, Table, cli, column};
+use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column};
 
 corescope::skeleton!();
 
@@ -55,7 +54,7 @@ fn run(args: Args) -> Result<()> {
         setup.set("event_times", args.timestamp || args.common.json)?;
         setup.set("failed_only", args.failed)?;
         setup.set("full_path", args.full_path)?;
-        setup.trace_calls(&call::actions())
+        setup.trace_calls(&CALLS.actions())
     })?;
     let mut out = Output::new(args.common.json);
     let table = Table::new(COLUMNS).show("TIME(s)", args.timestamp).show("SYSCALL", args.syscall);

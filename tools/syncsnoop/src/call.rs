@@ -1,7 +1,7 @@
 //! A call, as it is printed.
 
 use corescope::flags::{self, Flag};
-use corescope::syscalls::Abi;
+use corescope::syscalls::{Abi, Calls};
 use corescope::{Column, Value, errno, event, path};
 
 use crate::bpf::types::{syncsnoop_event as Event, syncsnoop_kind as Kind};
@@ -12,27 +12,24 @@ const FD: u32 = Kind::SYNCSNOOP_FD.0;
 const MEMORY: u32 = Kind::SYNCSNOOP_MEMORY.0;
 const RANGE: u32 = Kind::SYNCSNOOP_RANGE.0;
 const RANGE2: u32 = Kind::SYNCSNOOP_RANGE2.0;
-const KINDS: u32 = Kind::SYNCSNOOP_KINDS.0;
 
 /// All calls that are traced.
-const CALLS: [(&str, u32); 7] = [
-    ("sync", ALL),
-    ("fsync", FD),
-    ("fdatasync", FD),
-    ("syncfs", FD),
-    ("msync", MEMORY),
-    ("sync_file_range", RANGE),
-    ("arm_sync_file_range", RANGE2),
-];
+pub(crate) const CALLS: Calls = Calls {
+    list: &[
+        ("sync", ALL),
+        ("fsync", FD),
+        ("fdatasync", FD),
+        ("syncfs", FD),
+        ("msync", MEMORY),
+        ("sync_file_range", RANGE),
+        ("arm_sync_file_range", RANGE2),
+    ],
+    kinds: Kind::SYNCSNOOP_KINDS.0,
+};
 
 const MEMORY_FLAGS: &[Flag] = &[(1, "MS_ASYNC"), (2, "MS_INVALIDATE"), (4, "MS_SYNC")];
 const RANGE_FLAGS: &[Flag] =
     &[(1, "SYNC_FILE_RANGE_WAIT_BEFORE"), (2, "SYNC_FILE_RANGE_WRITE"), (4, "SYNC_FILE_RANGE_WAIT_AFTER")];
-
-/// Each call's number for the kernel side: where its arguments are, and its place in the list.
-pub(crate) fn actions() -> Vec<(&'static str, u32)> {
-    CALLS.iter().zip(0..).map(|((name, kind), index)| (*name, index * KINDS + kind)).collect()
-}
 
 /// A call, with its file.
 pub(crate) struct Call {
@@ -77,7 +74,7 @@ impl Call {
     }
 
     fn call(&self) -> (&'static str, u32) {
-        CALLS.get((u32::from(self.event.action) / KINDS) as usize).copied().unwrap_or(("?", 0))
+        CALLS.of(self.event.action.into())
     }
 
     fn latency_ns(&self) -> u64 {
@@ -108,7 +105,7 @@ impl Call {
 mod tests {
     use corescope::{Output, Table};
 
-    use super::{COLUMNS, Call, Event, KINDS};
+    use super::{CALLS, COLUMNS, Call, Event};
 
     fn print(event: Event) -> String {
         let mut out = Output::to_memory(false);
@@ -122,7 +119,7 @@ mod tests {
         let event = Event {
             start_ns,
             time_ns: start_ns + 1_234_567,
-            action: u16::try_from(KINDS + 2).expect("a small number"),
+            action: u16::try_from(CALLS.kinds + 2).expect("a small number"),
             ..Event::default()
         };
         assert_eq!(print(event), "12345678.000000001                  fsync           0           1.235   0 -\n");

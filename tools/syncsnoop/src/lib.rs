@@ -7,10 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use bpf::SyncsnoopSkelBuilder;
-use call::{COLUMNS, Call};
+use call::{CALLS, COLUMNS, Call};
 use clap::Parser;
-use corescope::Manual;
-use corescope::{Buffer, Common, Filter, Output, Starts, Table, cli, column};
+use corescope::{Buffer, Common, Filter, Manual, Output, Starts, Table, cli, column};
 
 corescope::skeleton!();
 
@@ -46,7 +45,7 @@ fn run(args: Args) -> Result<()> {
         args.buffer.apply(setup)?;
         setup.set("min_latency_ns", u64::from(args.min_latency) * NS_PER_MS)?;
         setup.keep_starts(Starts::OfCalls)?;
-        setup.trace_calls(&call::actions())
+        setup.trace_calls(&CALLS.actions())
     })?;
     let mut out = Output::new(args.common.json);
     let table = Table::new(COLUMNS);

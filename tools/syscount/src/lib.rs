@@ -12,13 +12,12 @@ use anyhow::Result;
 use bpf::SyscountSkelBuilder;
 use bpf::types::syscount_call as Call;
 use clap::Parser;
-use corescope::Manual;
 use corescope::cli::Usage;
 use corescope::cli::exec::Exec;
 use corescope::column::{Column, Value};
 use corescope::interval::{Due, Interval, seconds};
 use corescope::syscalls::Abi;
-use corescope::{Common, Filter, Output, Setup, Starts, Table, cli, column, errno, summarize};
+use corescope::{Common, Filter, Manual, Output, Setup, Starts, Table, cli, column, errno, summarize};
 use counts::{Place, Reader, Row};
 
 corescope::skeleton!();

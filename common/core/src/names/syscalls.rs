@@ -26,6 +26,31 @@ impl Abi {
     }
 }
 
+/// The system calls that a tool traces, each with its kind: where the kernel side finds its arguments.
+///
+/// The action of a call, which an event brings along, is its place in the list times the number of kinds, and its kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Calls {
+    /// The calls and their kinds, each below `kinds`.
+    pub list: &'static [(&'static str, u32)],
+    /// How many kinds there are, as the kernel side has it.
+    pub kinds: u32,
+}
+
+impl Calls {
+    /// The calls with their actions, for [`Setup::trace_calls`](crate::Setup::trace_calls).
+    #[must_use]
+    pub fn actions(&self) -> Vec<(&'static str, u32)> {
+        self.list.iter().zip(0..).map(|((name, kind), place)| (*name, place * self.kinds + kind)).collect()
+    }
+
+    /// The call of an action, with its kind.
+    #[must_use]
+    pub fn of(&self, action: u32) -> (&'static str, u32) {
+        self.list.get((action / self.kinds) as usize).copied().unwrap_or(("?", 0))
+    }
+}
+
 /// All system calls of an ABI, by number.
 pub fn all(abi: Abi) -> impl Iterator<Item = (u32, &'static str)> {
     table(abi).lines().filter_map(|line| {
@@ -76,7 +101,14 @@ fn table(abi: Abi) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Abi, all, exists, name, number};
+    use super::{Abi, Calls, all, exists, name, number};
+
+    #[test]
+    fn an_action_is_a_call_and_its_kind() {
+        let calls = Calls { list: &[("fsync", 2), ("sync", 1)], kinds: 8 };
+        assert_eq!(calls.actions(), [("fsync", 2), ("sync", 9)]);
+        assert_eq!([2, 9, 16].map(|action| calls.of(action)), [("fsync", 2), ("sync", 1), ("?", 0)]);
+    }
 
     #[test]
     fn names_are_those_of_libc() {

@@ -7,9 +7,7 @@ use anyhow::Result;
 use bpf::@TYPE@SkelBuilder;
 use bpf::types::@NAME@_event as Event;
 use clap::Parser;
-use corescope::Manual;
-use corescope::event;
-use corescope::{Buffer, Column, Common, Filter, Output, Table, Value, cli, column};
+use corescope::{Buffer, Column, Common, Filter, Output, Table, Value, cli, column, Manual, event};
 
 corescope::skeleton!();
 
