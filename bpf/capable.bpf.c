@@ -26,6 +26,7 @@ enum capable_unique {
 	CAPABLE_BY_PID,
 	CAPABLE_BY_CGROUP,
 };
+EXPORT_ENUM(capable_unique);
 
 struct capable_event {
 	__u64 time_ns; /* CLOCK_BOOTTIME */

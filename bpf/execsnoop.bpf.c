@@ -17,6 +17,11 @@
 #define FAILED_ARGS 256
 #define FAILED_ARG_BYTES 4096
 
+/* What is kept of the arguments at most. */
+enum execsnoop_bytes {
+	EXECSNOOP_MOST = 2 * 1024 * 1024,
+};
+
 enum execsnoop_flags {
 	EXECSNOOP_CUT = 1,        /* there were more arguments than are kept */
 	EXECSNOOP_UNREADABLE = 2, /* an argument could not be read */
@@ -44,6 +49,7 @@ struct execsnoop_event {
 	__u8 data[];
 };
 EVENTS_NOT_NESTED(execsnoop_event, PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES);
+EXPORT_ENUM(execsnoop_bytes);
 EXPORT_ENUM(execsnoop_call);
 EXPORT_ENUM(execsnoop_flags);
 
@@ -121,7 +127,7 @@ static __always_inline int executed(struct linux_binprm *program)
 		if (length > max_bytes)
 			length = max_bytes;
 		if (length > 256 * 1024) {
-			send_large(task, program, 2 * 1024 * 1024);
+			send_large(task, program, EXECSNOOP_MOST);
 			return 0;
 		}
 		if (length > 32 * 1024) {

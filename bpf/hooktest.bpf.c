@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Programs at hooks that a tool attaches by hand, or that lie in modules: for common/testing/tests/hooks.rs. */
+/*
+ * Programs at hooks that a tool attaches by hand or that lie in modules, and programs that interrupt each other: for
+ * common/testing/tests/hooks.rs and nested.rs.
+ */
 #include "base/core.bpf.h"
+#include "event/events.bpf.h"
 
 /* Counts of what happened in the process `tgid`, or on each CPU. */
 const volatile __u32 tgid;
@@ -65,4 +69,48 @@ int BPF_KPROBE(hooktest_ioctlk, struct block_device *device)
 {
 	note(device);
 	return 0;
+}
+
+/* An event of which each word is the same, unless another program wrote between them. */
+struct hooktest_event {
+	__u64 words[8];
+};
+EVENTS(hooktest_event, 0);
+
+#define HOOKTEST_WHILE 1000 /* looks at the clock, between which a timer comes */
+
+__u64 made, nested;
+
+static __always_inline int send(const bool slowly)
+{
+	struct hooktest_event *event;
+	struct event_place place;
+	__u64 now;
+
+	__sync_fetch_and_add(&made, 1);
+	event = event_begin(&place);
+	if (!event)
+		return 0;
+	if (!place.users)
+		__sync_fetch_and_add(&nested, 1);
+	now = bpf_ktime_get_ns();
+	event->words[0] = now;
+	for (int i = 0; slowly && i < HOOKTEST_WHILE; i++)
+		bpf_ktime_get_ns();
+	for (int i = 1; i < 8; i++)
+		event->words[i] = now;
+	event_send(&place, event, sizeof(*event));
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(hooktest_slow)
+{
+	return is_wanted() ? send(true) : 0;
+}
+
+SEC("perf_event")
+int hooktest_timer(struct bpf_perf_event_data *ctx)
+{
+	return send(false);
 }

@@ -12,10 +12,8 @@
 #include "call/string.bpf.h"
 #include "call/syscall.bpf.h"
 
-/* The order is that of CALLS in tools/mountsnoop/src/calls.rs. */
 enum mountsnoop_call {
-	MOUNTSNOOP_NONE,
-	MOUNTSNOOP_MOUNT,
+	MOUNTSNOOP_MOUNT = 1,
 	MOUNTSNOOP_UMOUNT,
 	MOUNTSNOOP_OLD_UMOUNT, /* of 32-bit callers, without flags */
 	MOUNTSNOOP_PIVOT_ROOT,
@@ -28,11 +26,16 @@ enum mountsnoop_call {
 	MOUNTSNOOP_MOUNT_SETATTR,
 	MOUNTSNOOP_OPEN_TREE_ATTR,
 };
+EXPORT_ENUM(mountsnoop_call);
 
 #define ARGUMENTS 5
-/* PATH_MAX and one more, which tells that there is more. */
-#define STRING_BYTES 4097
-#define BLOB_BYTES 4096
+
+/* What is kept at most: of a string PATH_MAX and one more byte, which tells that there is more. */
+enum mountsnoop_bytes {
+	MOUNTSNOOP_BLOB = 4096,
+	MOUNTSNOOP_STRING = 4097,
+};
+EXPORT_ENUM(mountsnoop_bytes);
 
 struct mountsnoop_event {
 	__u64 time_ns; /* CLOCK_BOOTTIME */
@@ -52,7 +55,7 @@ struct mountsnoop_event {
 	__u16 reserved[3];
 	__u8 data[];
 };
-EVENTS_NOT_NESTED(mountsnoop_event, ARGUMENTS * STRING_BYTES);
+EVENTS_NOT_NESTED(mountsnoop_event, ARGUMENTS * MOUNTSNOOP_STRING);
 
 /* Of the call that a thread is in: with --detailed. */
 struct mountsnoop_start {
@@ -96,18 +99,18 @@ static __always_inline __u64 fill(struct mountsnoop_event *event, const __u32 in
 	__u64 length = 0;
 
 	if (pointer && kinds & STRING(index)) {
-		length = user_string(event->data + used, STRING_BYTES, pointer);
+		length = user_string(event->data + used, MOUNTSNOOP_STRING, pointer);
 	} else if (pointer && index == 3 && kinds & BLOB) {
 		__u64 size = event->args[4];
 
-		if (size > BLOB_BYTES)
-			size = BLOB_BYTES;
+		if (size > MOUNTSNOOP_BLOB)
+			size = MOUNTSNOOP_BLOB;
 		if (!bpf_probe_read_user(event->data + used, size, pointer))
 			length = size;
 	}
 	event->lengths[index] = length;
 	/* Read back, so that the verifier sees the same whatever was copied, and goes on once. */
-	return bounded(used + *(volatile __u16 *)&event->lengths[index], (index + 1) * STRING_BYTES);
+	return bounded(used + *(volatile __u16 *)&event->lengths[index], (index + 1) * MOUNTSNOOP_STRING);
 }
 
 /* Where there is no room the call has a line without its latency. */

@@ -13,8 +13,7 @@
 #include "task/task.bpf.h"
 
 #define MOVING 2 /* TASK_ON_RQ_MIGRATING */
-/* Of a CPU: its run queue's sum of all waits after the last switch. What it is more by then was waited by others. */
-#define waited own[0]
+#define waited own[0] /* of a CPU: its run queue's sum of all waits after the last switch */
 
 /* One of them; the others are 0. */
 struct runqlat_key {
@@ -37,19 +36,20 @@ const volatile bool by_pid, by_tid;
 __s64 moved_count; /* spares nearly every switch the look into the map */
 __u64 cut_short;   /* waits of which the part on another CPU is not known, for want of CONFIG_SCHEDSTATS */
 
-static __always_inline void record(struct histogram_cpu *cpu, struct task_struct *task, __u64 wait)
+static __always_inline struct runqlat_key key_of(struct task_struct *task)
 {
-	struct histogram_of_key *by_key;
-	struct runqlat_key key = {};
+	return (struct runqlat_key){
+		.pid = by_pid ? task->tgid : 0,
+		.tid = by_tid ? task->pid : 0,
+		.pidns = by_pid || by_tid ? 0 : task_pid_namespace(task),
+	};
+}
 
-	if (!histogram_by_key) {
-		histogram_add_alone(&cpu->histogram, wait);
-		return;
-	}
-	key.pid = by_pid ? task->tgid : 0;
-	key.tid = by_tid ? task->pid : 0;
-	key.pidns = by_pid || by_tid ? 0 : task_pid_namespace(task);
-	by_key = histogram_of(&key);
+static __always_inline void record_by_key(struct task_struct *task, __u64 wait)
+{
+	struct runqlat_key key = key_of(task);
+	struct histogram_of_key *by_key = histogram_of(&key);
+
 	if (!by_key)
 		return;
 	if (!by_key->comm[0] && !key.pidns)
@@ -68,8 +68,7 @@ int BPF_PROG(runqlat_switch, bool preempt, struct task_struct *prev, struct task
 	if (!cpu)
 		return 0;
 	queued = next->sched_info.last_queued;
-	/* The idle task does not wait. */
-	if (next->pid && queued && rq->clock > queued)
+	if (next->pid && queued && rq->clock > queued) /* the idle task does not wait */
 		wait = rq->clock - queued;
 	/* Right after this the scheduler adds the same to its own sum. */
 	if (bpf_core_field_exists(rq->rq_sched_info))
@@ -83,7 +82,10 @@ int BPF_PROG(runqlat_switch, bool preempt, struct task_struct *prev, struct task
 		bpf_map_delete_elem(&moved, &tid);
 		__sync_fetch_and_add(&moved_count, -1);
 	}
-	record(cpu, next, wait);
+	if (histogram_by_key)
+		record_by_key(next, wait);
+	else
+		histogram_add_alone(&cpu->histogram, wait);
 	return 0;
 }
 
@@ -108,8 +110,7 @@ int BPF_PROG(runqlat_move, struct task_struct *task)
 	if (!cpu)
 		return 0;
 	now = rq->rq_sched_info.run_delay;
-	/* Nothing is known of a CPU before its first switch. */
-	wait = cpu->waited ? now - cpu->waited : 0;
+	wait = cpu->waited ? now - cpu->waited : 0; /* nothing is known of a CPU before its first switch */
 	cpu->waited = now;
 	if (!wait || !filter_allows(task))
 		return 0;
@@ -126,12 +127,10 @@ int BPF_PROG(runqlat_move, struct task_struct *task)
 SEC("tp_btf/task_rename")
 int BPF_PROG(runqlat_rename, struct task_struct *task, const char *comm)
 {
-	struct runqlat_key key = { .pid = by_pid ? task->tgid : 0, .tid = by_tid ? task->pid : 0 };
-	struct histogram_of_key *by_key = NULL;
+	struct runqlat_key key = key_of(task);
+	struct histogram_of_key *by_key = bpf_map_lookup_elem(&histograms, &key);
 
-	if (by_tid || task->pid == task->tgid)
-		by_key = bpf_map_lookup_elem(&histograms, &key);
-	if (by_key)
+	if (by_key && (by_tid || task->pid == task->tgid))
 		bpf_probe_read_kernel_str(by_key->comm, COMM_LEN, comm);
 	return 0;
 }

@@ -1,5 +1,5 @@
 //! Compiles bpf/yardstick.bpf.c, which examples/instructions.rs loads, and makes the skeleton of bpf/hooktest.bpf.c for
-//! tests/hooks.rs.
+//! tests/hooks.rs and tests/nested.rs.
 
 use std::env;
 use std::path::PathBuf;

@@ -5,7 +5,6 @@
 
 #include "base/core.bpf.h"
 
-/* The order is that of REASONS in common/core/src/read/lost.rs. */
 enum lost_reason {
 	LOST_BUFFER, /* the ring buffer was full */
 	LOST_MAP,    /* a map was full */

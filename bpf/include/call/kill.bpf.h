@@ -15,7 +15,7 @@
 #include "task/pid.bpf.h"
 #include "call/syscall.bpf.h"
 
-/* As in common/core/src/object/kill.rs. */
+/* The order is that of CALLS in common/core/src/object/kill.rs. */
 enum kill_call {
 	KILL_NONE, /* a signal, by whatever means */
 	KILL_KILL,

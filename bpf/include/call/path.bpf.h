@@ -22,7 +22,7 @@
 #define PATH_SHORT_WORDS 4
 #define PATH_DEPTH 64 /* names and mounts on the way: it must end somewhere */
 
-/* Where the way up ended. As in common/core/src/names/path.rs. */
+/* Where the way up ended. */
 enum path_end {
 	PATH_UNKNOWN, /* there is no such file */
 	PATH_ROOT,    /* at the root of the process */

@@ -97,22 +97,29 @@ static __always_inline void event_output(void *event, __u64 size)
 			count_lost(LOST_BUFFER);                                                                       \
 		return built;                                                                                          \
 	}                                                                                                              \
+	/* The pointer itself is tested: the verifier knows it, and not what the compiler may have concluded from it. */       \
 	static __always_inline void event_send(struct event_place *place, struct event *event, __u64 size)             \
 	{                                                                                                              \
-		if (!place->users) {                                                                                   \
+		__u64 *users = place->users;                                                                           \
+                                                                                                                       \
+		barrier_var(users);                                                                                    \
+		if (!users) {                                                                                          \
 			bpf_ringbuf_submit(event, event_flags(size + 16));                                             \
 			return;                                                                                        \
 		}                                                                                                      \
 		event_output(event, size);                                                                             \
-		__sync_fetch_and_add(place->users, -1);                                                                \
+		__sync_fetch_and_add(users, -1);                                                                       \
 	}                                                                                                              \
 	/* An event that turns out not to be wanted: each that was begun must be sent or discarded. */                 \
 	static __always_inline __unused void event_discard(struct event_place *place, struct event *event)             \
 	{                                                                                                              \
-		if (!place->users)                                                                                     \
+		__u64 *users = place->users;                                                                           \
+                                                                                                                       \
+		barrier_var(users);                                                                                    \
+		if (!users)                                                                                            \
 			bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);                                                  \
 		else                                                                                                   \
-			__sync_fetch_and_add(place->users, -1);                                                        \
+			__sync_fetch_and_add(users, -1);                                                               \
 	}
 
 /*

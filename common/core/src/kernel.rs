@@ -4,9 +4,10 @@ mod abilities;
 pub(crate) mod btf;
 pub mod log;
 pub(crate) mod perf;
+pub(crate) mod pseudo;
 pub(crate) mod section;
 pub mod tracefs;
 mod types;
 
-pub use abilities::{explain, has_kprobes, is_privileged, page_size, permits_fentry};
+pub use abilities::{explain, has_kprobes, is_privileged, page_size, permits_fentry, preempts_itself};
 pub use types::{BTF, Types, check_btf};

@@ -35,15 +35,30 @@ pub use read::stream::{self, stream};
 pub use read::summary::summarize;
 pub use read::tail::{Tail, event};
 
-/// Declares `mod bpf`, the skeleton that the build script made of the tool's BPF program.
+/// Declares `mod bpf`, the skeleton that the build script made of the tool's BPF program, and a test that the object has what
+/// the sources set in it. `skeleton!(library)` leaves the test out, where the sources set up other objects.
 #[macro_export]
 macro_rules! skeleton {
-    () => {
+    (library) => {
         #[allow(clippy::all, clippy::pedantic, clippy::undocumented_unsafe_blocks, clippy::unwrap_used)]
         #[allow(dead_code, missing_docs, unreachable_pub, unused_qualifications, non_camel_case_types)]
         mod bpf {
             use $crate::libbpf_rs;
             include!(concat!(env!("OUT_DIR"), "/bpf.rs"));
+        }
+    };
+    () => {
+        $crate::skeleton!(library);
+
+        #[cfg(test)]
+        mod settings {
+            #[test]
+            fn what_is_set_by_name_is_in_the_object() {
+                let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+                let missing =
+                    $crate::object::missing(sources.as_ref(), include_str!(concat!(env!("OUT_DIR"), "/bpf.rs")));
+                assert!(missing.is_empty(), "{missing:?}");
+            }
         }
     };
 }

@@ -5,6 +5,7 @@ pub mod filter;
 pub mod hooks;
 pub mod kill;
 mod load;
+mod missing;
 mod settings;
 mod setup;
 mod starts;
@@ -15,6 +16,8 @@ mod variants;
 pub use buffer::Buffer;
 pub use filter::Filter;
 pub use load::{attach, load};
+#[doc(hidden)]
+pub use missing::missing;
 pub use settings::Setting;
 pub use setup::Setup;
 pub(crate) use setup::map_of;

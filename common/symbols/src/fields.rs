@@ -28,24 +28,24 @@ pub fn stack(key: &str, of: Of) -> Vec<Field> {
         Of::Process => "Frames in user space, the innermost first; null if they were lost",
     };
     let module = match of {
-        Of::Kernel => "Kernel module; missing if there is none",
-        Of::Process => "Executable or library; missing if it is not known",
+        Of::Kernel => "Kernel module; null if there is none",
+        Of::Process => "Executable or library; null if it is not known",
     };
     let mut all = vec![
         field("", Kind::Objects, frames),
         field("[].address", Kind::Text, "Instruction, or the one to return to, in hexadecimal"),
-        field("[].symbol", Kind::Text, "Name of the function; missing if it is not known"),
-        field("[].offset", Kind::Number, "Bytes from the function's start; missing with the symbol"),
+        field("[].symbol", Kind::Text, "Name of the function; null if it is not known"),
+        field("[].offset", Kind::Number, "Bytes from the function's start; null with the symbol"),
         field("[].module", Kind::Text, module),
     ];
     if of == Of::Process {
         const MODULE_ADDRESS: &str =
-            "Address in that file, in hexadecimal, as addr2line takes it; for frames without a symbol";
+            "Address in that file, in hexadecimal, as addr2line takes it, of frames without a symbol; null of others";
         all.extend([
             field("[].module_address", Kind::Text, MODULE_ADDRESS),
-            field("[].inlined", Kind::Bool, "true for an inlined function, with --source-lines; missing otherwise"),
-            field("[].file", Kind::Text, "Source file, with --source-lines; missing if it is not known"),
-            field("[].line", Kind::Number, "Line in it; missing likewise"),
+            field("[].inlined", Kind::Bool, "Whether it is an inlined function; known with --source-lines only"),
+            field("[].file", Kind::Text, "Source file, with --source-lines; null if it is not known"),
+            field("[].line", Kind::Number, "Line in it; null likewise"),
         ]);
     }
     all.push(match of {

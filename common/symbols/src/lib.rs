@@ -10,7 +10,7 @@
 //! * User stacks are found by frame pointers: where code was built without them, a stack is short or wrong.
 //! * A process that has ended when its stacks are named has no names, unless [`Symbols::remember`] saw it alive.
 
-corescope::skeleton!();
+corescope::skeleton!(library);
 
 pub mod batch;
 mod code;

@@ -125,40 +125,37 @@ pub fn json(object: &mut Object<'_>, key: &str, stack: &Named) {
     if stack.lost {
         out.extend_from_slice(b"null");
     } else {
-        json::list(out, &stack.frames, push_json);
+        json::list(out, &stack.frames, |out, frame| push_json(out, stack.space, frame));
     }
-    push_end(object.key(&format!("{key}_end")), stack.end);
+    object.exact_text(&format!("{key}_end"), stack.end.name().map(str::as_bytes));
 }
 
-fn push_end(out: &mut Vec<u8>, end: End) {
-    match end.name() {
-        Some(name) => json::text(out, name.as_bytes()),
-        None => out.extend_from_slice(b"null"),
-    }
-}
-
-fn push_json(out: &mut Vec<u8>, frame: &Frame) {
+fn push_json(out: &mut Vec<u8>, space: Space, frame: &Frame) {
     let mut object = Object::new(out);
-    // In a string, for many readers of JSON keep numbers to 53 bits only.
+    // In a string, because many readers of JSON keep numbers to 53 bits only.
     object.text("address", format!("{:#018x}", frame.address).as_bytes());
-    if let Some(symbol) = &frame.symbol {
-        object.text("symbol", symbol.as_bytes());
-        object.number("offset", frame.offset);
-    }
-    if let Some(module) = &frame.module {
-        object.text("module", module.as_os_str().as_bytes());
-    }
-    if let Some(address) = frame.module_address {
-        object.text("module_address", format!("{address:#x}").as_bytes());
-    }
-    if frame.mark == Mark::Inlined {
-        object.number("inlined", true);
-    }
-    if let Some((file, line)) = &frame.source {
-        object.text("file", file.as_os_str().as_bytes());
-        object.number("line", line);
+    object.exact_text("symbol", frame.symbol.as_deref().map(str::as_bytes));
+    push_number(&mut object, "offset", frame.symbol.as_ref().map(|_| frame.offset));
+    object.exact_text("module", frame.module.as_deref().map(path_bytes));
+    if space != Space::Kernel {
+        let address = frame.module_address.map(|address| format!("{address:#x}"));
+        object.exact_text("module_address", address.as_deref().map(str::as_bytes));
+        object.number("inlined", frame.mark == Mark::Inlined);
+        object.exact_text("file", frame.source.as_ref().map(|(file, _)| path_bytes(file)));
+        push_number(&mut object, "line", frame.source.as_ref().map(|(_, line)| (*line).into()));
     }
     object.end();
+}
+
+fn push_number(object: &mut Object<'_>, key: &str, number: Option<u64>) {
+    match number {
+        Some(number) => object.number(key, number),
+        None => object.null(key),
+    }
+}
+
+fn path_bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
 }
 
 fn missed(space: Space) -> &'static str {
@@ -308,7 +305,8 @@ mod tests {
         folded(&mut out, std::slice::from_ref(&stack), Look::default());
         assert_eq!(string(out), ";[unknown];[unknown];[unknown];[c];[c];[a:b.so+0x10];[a:b.so+0x10]");
         let json = serde_json::json!(
-            {"address": "0x0000000000000001", "module": "/usr/a;b.so", "module_address": "0x10"}
+            {"address": "0x0000000000000001", "symbol": null, "offset": null, "module": "/usr/a;b.so",
+             "module_address": "0x10", "inlined": false, "file": null, "line": null}
         );
         assert_eq!(parsed(&stack)["stack"][0], json);
         // With addresses they differ.
@@ -320,8 +318,11 @@ mod tests {
     #[test]
     fn json_keeps_what_is_known() {
         let stack = &parsed(&stacks()[1])["stack"];
-        assert_eq!(stack[0], serde_json::json!({"address": "0x0000000000001000", "symbol": "in<A;B>", "offset": 31}));
-        assert_eq!(stack[1], serde_json::json!({"address": "0x0000000000002000"}));
+        assert_eq!((&stack[0]["symbol"], &stack[0]["offset"]), (&"in<A;B>".into(), &31.into()));
+        let kernel = &parsed(&stacks()[0])["stack"];
+        let unknown =
+            serde_json::json!({"address": "0xffffffff82000000", "symbol": null, "offset": null, "module": null});
+        assert_eq!(kernel[1], unknown);
         assert_eq!(parsed(&lost(Space::Kernel))["stack"], serde_json::Value::Null);
     }
 }

@@ -3,7 +3,7 @@
 use corescope::Tail;
 use corescope::libbpf_rs::{MapCore, MapFlags};
 
-/// `enum stack_special` of bpf/include/event/stack.bpf.h.
+/// `enum stack_special`, as the test below has it.
 const NONE: u64 = 0;
 const LOST: u64 = 1;
 
@@ -101,7 +101,16 @@ fn first(bytes: &[u8], depth: usize) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Stack, addresses, event_stacks};
+    use super::{LOST, NONE, Stack, addresses, event_stacks};
+
+    #[test]
+    fn special_numbers_are_those_of_the_kernel_side() {
+        let names = corescope_testing::headers::enumerators("event/stack.bpf.h", "stack_special");
+        assert_eq!(
+            [NONE, LOST].map(|id| names[usize::try_from(id).expect("small")].as_str()),
+            ["STACK_NONE", "STACK_LOST"]
+        );
+    }
 
     #[test]
     fn a_stack_is_as_deep_as_it_says() {

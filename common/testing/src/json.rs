@@ -70,10 +70,17 @@ pub fn check(tool: &str, keys: &[Key], line: &[u8]) -> bool {
             continue;
         };
         assert!(fits(&key.kind, value), "{tool}: {name} is no {}: {text}", key.kind);
-        for (field, value) in value.as_array().into_iter().flatten().filter_map(Value::as_object).flatten() {
-            let path = format!("{name}[].{field}");
-            let key = known(&path).unwrap_or_else(|| panic!("{tool}: {path} is not documented: {text}"));
-            assert!(fits(&key.kind, value), "{tool}: {path} is no {}: {text}", key.kind);
+        for object in value.as_array().into_iter().flatten().filter_map(Value::as_object) {
+            for (field, value) in object {
+                let path = format!("{name}[].{field}");
+                let key = known(&path).or_else(|| known(path.strip_suffix("_bytes")?));
+                let key = key.unwrap_or_else(|| panic!("{tool}: {path} is not documented: {text}"));
+                assert!(path != key.path || fits(&key.kind, value), "{tool}: {path} is no {}: {text}", key.kind);
+            }
+            let lead = format!("{name}[].");
+            for field in keys.iter().filter_map(|key| key.path.strip_prefix(&lead)) {
+                assert!(object.contains_key(field), "{tool}: {lead}{field} is missing: {text}");
+            }
         }
     }
     for key in keys.iter().filter(|key| !key.path.contains("[]")) {
@@ -169,6 +176,13 @@ mod tests {
     #[should_panic(expected = "tid is not documented")]
     fn a_key_that_is_not_documented_is_found() {
         check("x", &[key("pid", "number")], br#"{"pid":7,"tid":8}"#);
+    }
+
+    #[test]
+    #[should_panic(expected = "list[].b is missing")]
+    fn a_key_that_is_missing_in_a_list_is_found() {
+        let keys = [key("list", "list of objects"), key("list[].a", "number"), key("list[].b", "number")];
+        check("x", &keys, br#"{"list":[{"a":1,"b":null},{"a":1}]}"#);
     }
 
     #[test]

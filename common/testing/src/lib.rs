@@ -18,6 +18,7 @@
 
 pub mod actions;
 pub mod cost;
+pub mod headers;
 pub mod json;
 pub mod kernels;
 pub mod loaded;

@@ -189,6 +189,42 @@ fn functions_of_the_c_library_are_behind_their_first_instruction() {
     assert_eq!(skel.maps.bss_data.as_ref().expect("counters").calls, CALLS);
 }
 
+/// A folder of files, below an overlay as container engines make one for each container.
+struct Overlay(PathBuf);
+
+impl Overlay {
+    fn new(scratch: &Scratch, name: &str, image: &Path) -> Option<Self> {
+        let (place, empty) = (scratch.join(name), scratch.join("empty"));
+        fs::create_dir_all(&place).and_then(|()| fs::create_dir_all(&empty)).expect("room");
+        let options = format!("lowerdir={}:{}", image.display(), empty.display());
+        let mounted = Command::new("mount").args(["-t", "overlay", "overlay", "-o", &options]).arg(&place).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(place))
+    }
+}
+
+impl Drop for Overlay {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn one_file_below_two_overlays_is_probed_once() {
+    let _turn = turn();
+    let (scratch, image) = (Scratch::new("uprobe-overlay"), Scratch::new("uprobe-image"));
+    copy(&image);
+    let _ = Command::new("modprobe").arg("overlay").output();
+    let overlays = ["one", "two"].map(|name| Overlay::new(&scratch, name, image.path()));
+    let [Some(one), Some(two)] = &overlays else {
+        assert!(corescope_testing::kernels::series().is_none(), "an emulated machine has overlays");
+        return;
+    };
+    let _first = Probed::start(&one.0.join("corescope-probed"), |_| {});
+    let mut second = Probed::start(&two.0.join("corescope-probed"), |_| {});
+    let counts = count_calls(&mut second, |skel| follow(&mut Libraries::new(is_copy), skel));
+    assert_eq!(counts, (2, CALLS, RETURNS));
+}
+
 fn samples_of(skel: &HooktestSkel<'_>, cpu: usize) -> u64 {
     skel.maps.bss_data.as_ref().expect("counters").samples[cpu]
 }

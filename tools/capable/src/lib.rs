@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use bpf::CapableSkelBuilder;
+use bpf::types::capable_unique as By;
 use check::{COLUMNS, Check};
 use clap::{Parser, ValueEnum};
 use corescope::object::filter::PinnedMaps;
@@ -66,8 +67,8 @@ struct Args {
     common: Common,
 }
 
-/// `enum capable_unique` of bpf/capable.bpf.c.
-#[derive(Clone, Copy, ValueEnum)]
+/// Of what a line is printed only once.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Unique {
     Off,
     Pid,
@@ -156,10 +157,15 @@ fn configure(args: &Args, setup: &mut Setup<'_>) -> Result<()> {
         Some(Some(unique)) => unique,
         None => Unique::Off,
     };
-    if matches!(unique, Unique::Off) {
+    let by = match unique {
+        Unique::Off => By::CAPABLE_ALL,
+        Unique::Pid => By::CAPABLE_BY_PID,
+        Unique::Cgroup => By::CAPABLE_BY_CGROUP,
+    };
+    if unique == Unique::Off {
         setup.leave_out("seen")?;
     }
     setup.set("own_pid", std::process::id())?;
-    setup.set("unique_by", unique as u32)?;
+    setup.set("unique_by", by.0)?;
     setup.set("audited_only", !args.non_audit)
 }

@@ -16,8 +16,8 @@ use regex_lite::Regex;
 corescope::skeleton!();
 
 const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || column::fields(COLUMNS) };
-/// The largest record that bpf/execsnoop.bpf.c makes.
-const MOST_BYTES: u64 = 2 << 20;
+/// What can be kept of the arguments at most.
+const MOST_BYTES: u64 = bpf::types::execsnoop_bytes::EXECSNOOP_MOST.0 as u64;
 
 #[derive(Parser)]
 #[command(version, about)]

@@ -2,6 +2,8 @@
 
 use corescope::flags::Flag;
 
+use crate::bpf::types::mountsnoop_call as Number;
+
 /// What an argument is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -23,35 +25,36 @@ pub(crate) enum Kind {
     Attributes,
 }
 
-/// A call: its name, and what its arguments are called in JSON, in their order.
+/// A call: its name, the system call, its number on the kernel side, and what its arguments are called in JSON, in their
+/// order.
 ///
-/// What is mounted is always `source`, where it is mounted `target`, whatever the call's own manual page says.
+/// umount2(2) goes by the name that BCC gives it, that of libc's function. What is mounted is always `source`, where it is
+/// mounted `target`, whatever the call's own manual page says.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) name: &'static str,
+    pub(crate) syscall: &'static str,
+    pub(crate) number: Number,
     pub(crate) arguments: &'static [(&'static str, Kind)],
 }
 
-/// The system calls, each with its number in `enum mountsnoop_call` of bpf/mountsnoop.bpf.c.
-pub(crate) const SYSCALLS: &[(&str, u32)] = &[
-    ("mount", 1),
-    ("umount2", 2),
-    ("umount", 3),
-    ("pivot_root", 4),
-    ("fsopen", 5),
-    ("fspick", 6),
-    ("fsconfig", 7),
-    ("fsmount", 8),
-    ("move_mount", 9),
-    ("open_tree", 10),
-    ("mount_setattr", 11),
-    ("open_tree_attr", 12),
-];
+impl Call {
+    /// The call of an event.
+    pub(crate) fn of(number: u16) -> &'static Self {
+        CALLS.iter().find(|call| call.number.0 == u32::from(number)).unwrap_or(&CALLS[0])
+    }
 
-/// The calls by that number less one. umount2(2) goes by the name that BCC gives it, that of libc's function.
+    /// All system calls by their numbers, for the kernel side.
+    pub(crate) fn numbers() -> Vec<(&'static str, u32)> {
+        CALLS.iter().map(|call| (call.syscall, call.number.0)).collect()
+    }
+}
+
 pub(crate) const CALLS: &[Call] = &[
     Call {
         name: "mount",
+        syscall: "mount",
+        number: Number::MOUNTSNOOP_MOUNT,
         arguments: &[
             ("source", Kind::Text),
             ("target", Kind::Text),
@@ -60,16 +63,40 @@ pub(crate) const CALLS: &[Call] = &[
             ("data", Kind::Text),
         ],
     },
-    Call { name: "umount", arguments: &[("target", Kind::Text), ("flags", Kind::Flags(UMOUNT))] },
-    Call { name: "umount", arguments: &[("target", Kind::Text)] },
-    Call { name: "pivot_root", arguments: &[("source", Kind::Text), ("target", Kind::Text)] },
-    Call { name: "fsopen", arguments: &[("fs_type", Kind::Text), ("flags", Kind::Flags(FSOPEN))] },
+    Call {
+        name: "umount",
+        syscall: "umount2",
+        number: Number::MOUNTSNOOP_UMOUNT,
+        arguments: &[("target", Kind::Text), ("flags", Kind::Flags(UMOUNT))],
+    },
+    Call {
+        name: "umount",
+        syscall: "umount",
+        number: Number::MOUNTSNOOP_OLD_UMOUNT,
+        arguments: &[("target", Kind::Text)],
+    },
+    Call {
+        name: "pivot_root",
+        syscall: "pivot_root",
+        number: Number::MOUNTSNOOP_PIVOT_ROOT,
+        arguments: &[("source", Kind::Text), ("target", Kind::Text)],
+    },
+    Call {
+        name: "fsopen",
+        syscall: "fsopen",
+        number: Number::MOUNTSNOOP_FSOPEN,
+        arguments: &[("fs_type", Kind::Text), ("flags", Kind::Flags(FSOPEN))],
+    },
     Call {
         name: "fspick",
+        syscall: "fspick",
+        number: Number::MOUNTSNOOP_FSPICK,
         arguments: &[("target_fd", Kind::Fd), ("target", Kind::Text), ("flags", Kind::Flags(FSPICK))],
     },
     Call {
         name: "fsconfig",
+        syscall: "fsconfig",
+        number: Number::MOUNTSNOOP_FSCONFIG,
         arguments: &[
             ("fd", Kind::Fd),
             ("command", Kind::Command),
@@ -80,10 +107,14 @@ pub(crate) const CALLS: &[Call] = &[
     },
     Call {
         name: "fsmount",
+        syscall: "fsmount",
+        number: Number::MOUNTSNOOP_FSMOUNT,
         arguments: &[("fd", Kind::Fd), ("flags", Kind::Flags(FSMOUNT)), ("attr_set", Kind::Flags(MOUNT_ATTR))],
     },
     Call {
         name: "move_mount",
+        syscall: "move_mount",
+        number: Number::MOUNTSNOOP_MOVE_MOUNT,
         arguments: &[
             ("source_fd", Kind::Fd),
             ("source", Kind::Text),
@@ -94,10 +125,14 @@ pub(crate) const CALLS: &[Call] = &[
     },
     Call {
         name: "open_tree",
+        syscall: "open_tree",
+        number: Number::MOUNTSNOOP_OPEN_TREE,
         arguments: &[("source_fd", Kind::Fd), ("source", Kind::Text), ("flags", Kind::Flags(OPEN_TREE))],
     },
     Call {
         name: "mount_setattr",
+        syscall: "mount_setattr",
+        number: Number::MOUNTSNOOP_MOUNT_SETATTR,
         arguments: &[
             ("target_fd", Kind::Fd),
             ("target", Kind::Text),
@@ -108,6 +143,8 @@ pub(crate) const CALLS: &[Call] = &[
     },
     Call {
         name: "open_tree_attr",
+        syscall: "open_tree_attr",
+        number: Number::MOUNTSNOOP_OPEN_TREE_ATTR,
         arguments: &[
             ("source_fd", Kind::Fd),
             ("source", Kind::Text),

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use bpf::MountsnoopSkelBuilder;
+use calls::Call;
 use clap::Parser;
 use corescope::object::filter::PinnedMaps;
 use corescope::{Buffer, Common, Filter, Manual, Output, Starts, Table, Value, cli, column, table};
@@ -54,7 +55,7 @@ fn run(args: Args) -> Result<()> {
         args.buffer.apply(setup)?;
         setup.load_if("mountsnoop_enter", args.detailed)?;
         setup.keep_starts(Starts::OfCalls)?;
-        setup.trace_calls(calls::SYSCALLS)
+        setup.trace_calls(&Call::numbers())
     })?;
     let mut out = Output::new(args.common.json);
     let mut table = Table::new(COLUMNS)

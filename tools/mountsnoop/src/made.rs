@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use corescope::syscalls::Abi;
 use corescope::{Column, Value, errno, escape, event, flags};
 
-use crate::bpf::types::mountsnoop_event as Event;
-use crate::calls::{ATTRIBUTES, BINARY, CALLS, COMMANDS, Call, Kind, MAGIC, MAGIC_MASK, MOUNT, SYSCALLS};
+use crate::bpf::types::{mountsnoop_bytes as Bytes, mountsnoop_event as Event};
+use crate::calls::{ATTRIBUTES, BINARY, COMMANDS, Call, Kind, MAGIC, MAGIC_MASK, MOUNT};
 
-/// `STRING_BYTES` of bpf/mountsnoop.bpf.c: a string that takes all of it was cut.
-const STRING_BYTES: usize = 4097;
+/// A string that takes all of it was cut.
+const STRING_BYTES: usize = Bytes::MOUNTSNOOP_STRING.0 as usize;
 
 const AT_FDCWD: i32 = -100;
 
@@ -30,7 +30,7 @@ pub(crate) const COLUMNS: &[Column<Made>] = corescope::columns![Made;
     text "CALL" left 0: "The call in C: arguments by name, and the result; ... where one is cut" =>
         |made| Value::Escaped(made.line()),
     text "OP" left 0: "Name of the call" => |made| made.call().name.into(),
-    json SYSCALL => |made| made.syscall().into(),
+    json SYSCALL => |made| made.call().syscall.into(),
     json ABI => |made| Abi::of(made.event.compat != 0).name().into(),
     text "RET" left 0: "Result: a descriptor, 0, or an error" => |made| made.result().into(),
     json RET: "Result: a descriptor, 0, or the error as a negative number" => |made| made.event.ret.into(),
@@ -96,11 +96,7 @@ impl Made {
     }
 
     fn call(&self) -> &'static Call {
-        &CALLS[usize::from(self.event.call).saturating_sub(1).min(CALLS.len() - 1)]
-    }
-
-    fn syscall(&self) -> Option<&'static str> {
-        SYSCALLS.iter().find(|(_, number)| *number == u32::from(self.event.call)).map(|(name, _)| *name)
+        Call::of(self.event.call)
     }
 
     fn result(&self) -> String {
@@ -253,7 +249,7 @@ fn quoted(bytes: &[u8], cut: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Event, Made};
-    use crate::calls::{CALLS, SYSCALLS};
+    use crate::calls::Call;
 
     /// A call by its number, with its arguments and what they point to.
     fn line(call: u16, ret: i32, args: [u64; 5], lengths: [u16; 5], data: &[u8]) -> String {
@@ -261,11 +257,13 @@ mod tests {
     }
 
     #[test]
-    fn each_system_call_has_its_description() {
-        let numbers: Vec<usize> = SYSCALLS.iter().map(|(_, number)| *number as usize).collect();
-        assert_eq!(numbers, (1..=CALLS.len()).collect::<Vec<_>>());
-        for ((syscall, _), call) in SYSCALLS.iter().zip(CALLS) {
-            assert!(syscall.starts_with(call.name) && call.arguments.len() <= 5, "{syscall}");
+    fn each_number_is_one_call() {
+        for (syscall, number) in Call::numbers() {
+            let call = Call::of(u16::try_from(number).expect("small"));
+            assert!(
+                call.syscall == syscall && syscall.starts_with(call.name) && call.arguments.len() <= 5,
+                "{syscall}"
+            );
         }
     }
 

@@ -18,7 +18,8 @@ const SLEEPS: u64 = 11;
 const SLEEP_TIME: Duration = Duration::from_millis(50);
 /// What a thread is off the CPU at least of a sleep of 50 ms: between setting the timer and leaving it runs for a moment,
 /// and an emulated machine may stand still for some milliseconds right then.
-const AWAY_TIME: Duration = Duration::from_millis(40);
+const AWAY_MS: u64 = 40;
+const AWAY_TIME: Duration = Duration::from_millis(AWAY_MS);
 
 /// What a thread that sleeps knows of itself.
 struct Sleeper {
@@ -323,7 +324,7 @@ fn sleeps_without_the_first_thread() {
 }
 
 /// What sleeps of this test last in total, of which as many are needed as it has made sure of itself.
-const LEAST_SLEPT: Duration = Duration::from_millis(AWAY_TIME.as_millis() as u64 * (SLEEPS as u64 / 2 + 1));
+const LEAST_SLEPT: Duration = Duration::from_millis(AWAY_MS * (SLEEPS / 2 + 1));
 
 /// How long another process slept in the stack of its sleeps.
 fn other_slept(seen: &Seen, pid: u32) -> Duration {

@@ -16,6 +16,7 @@ use corescope::{Common, Filter, HistogramOptions, Histograms, Lost, Manual, Outp
 corescope::skeleton!();
 
 const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || histogram::fields(COLUMNS) };
+const SCALE: Scale = Scale::Log2;
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -42,17 +43,13 @@ struct Args {
 }
 
 const COLUMNS: &[Column<Counted<Key>>] = corescope::columns![Counted<Key>;
-    PID as "pid" left 0: "Process id, with -P" => |waits| known(waits.key.pid),
-    TID as "tid" left 0: "Thread id, with -L" => |waits| known(waits.key.tid),
+    PID as "pid" left 0: "Process id, with -P" => |waits| Value::unless_zero(waits.key.pid),
+    TID as "tid" left 0: "Thread id, with -L" => |waits| Value::unless_zero(waits.key.tid),
     PIDNS as "pidns" left 0: "PID namespace, with --pidnss: inode number of /proc/PID/ns/pid" =>
-        |waits| known(waits.key.pidns),
+        |waits| Value::unless_zero(waits.key.pidns),
     COMM: "Name of the process or thread at the end of the interval, with -P or -L" =>
-        |waits| (waits.comm[0] != 0).then(|| Value::c_string(&waits.comm)).into(),
+        |waits| Value::unless_empty(&waits.comm),
 ];
-
-fn known(id: u32) -> Value<'static> {
-    (id != 0).then_some(id).into()
-}
 
 /// Runs the tool with the command line of this process.
 #[must_use]
@@ -66,7 +63,7 @@ fn run(args: Args) -> Result<()> {
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(RunqlatSkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;
-        args.histogram.apply(setup, by_key)?;
+        args.histogram.apply(setup, SCALE, by_key)?;
         setup.set("by_pid", args.pids)?;
         setup.set("by_tid", args.tids)?;
         setup.load_if("runqlat_rename", args.pids || args.tids)
@@ -74,7 +71,7 @@ fn run(args: Args) -> Result<()> {
     let links = corescope::attach(&skel, &args.common)?;
     let out = Output::new(args.common.json);
     let mut histograms = Histograms::<Key>::of(&skel, by_key)?;
-    let look = args.histogram.look(Scale::Log2);
+    let look = args.histogram.look(SCALE);
     let mut take = || histograms.take(|key| key.pidns == 0 && process_is_gone(key.pid.max(key.tid)));
     let interval = &args.histogram.interval;
     if args.tui && corescope_tui::is_usable() {
@@ -89,8 +86,7 @@ fn run(args: Args) -> Result<()> {
             Ok(())
         })?;
     }
-    let cut_short = skel.maps.bss_data.as_ref().map_or(0, |counters| counters.cut_short);
-    if cut_short > 0 {
+    if let Some(cut_short @ 1..) = skel.maps.bss_data.as_ref().map(|counters| counters.cut_short) {
         complain(&format!(
             "waits that continued on another CPU, which count only from there: {cut_short} (this kernel lacks CONFIG_SCHEDSTATS)"
         ));

@@ -30,8 +30,8 @@ pub(crate) const COLUMNS: &[Column<Signal>] = corescope::columns![Signal;
     json SIGNAL => |signal| signal.event.signal.into(),
     json SIGNAL_NAME => |signal| u32::try_from(signal.event.signal).ok().and_then(signal_name).into(),
     TPID: "Process that it is for; with -k as in killsnoop(8)" => |signal| signal.tpid(),
-    json TTID => |signal| (signal.event.ttid != 0).then_some(signal.event.ttid).into(),
-    TCOMM => |signal| (signal.event.tcomm[0] != 0).then(|| Value::c_string(&signal.event.tcomm)).into(),
+    json TTID => |signal| Value::unless_zero(signal.event.ttid),
+    TCOMM => |signal| Value::unless_empty(&signal.event.tcomm),
     text "RESULT" left 9: "What became of it, by name with -n; with -k 0, or the error as a negative number" =>
         |signal| match signal.result_name() {
             Some(name) if signal.names => name.into(),

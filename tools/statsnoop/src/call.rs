@@ -7,32 +7,19 @@ use corescope::{Column, Value, errno, event, path};
 use crate::bpf::types::{statsnoop_event as Event, statsnoop_kind as Kind};
 
 /// Where the arguments are.
-const PATH: u32 = Kind::STATSNOOP_PATH.0;
 const FD: u32 = Kind::STATSNOOP_FD.0;
 const AT: u32 = Kind::STATSNOOP_AT.0;
 const STATX: u32 = Kind::STATSNOOP_STATX.0;
 
 /// All calls that are traced. Most have more than one for 32-bit callers.
 pub(crate) const CALLS: Calls = Calls {
-    list: &[
-        ("stat", PATH),
-        ("lstat", PATH),
-        ("fstat", FD),
-        ("newfstatat", AT),
-        ("statx", STATX),
-        ("statfs", PATH),
-        ("fstatfs", FD),
-        ("stat64", PATH),
-        ("lstat64", PATH),
-        ("fstat64", FD),
-        ("fstatat64", AT),
-        ("statfs64", PATH),
-        ("fstatfs64", FD),
-        ("oldstat", PATH),
-        ("oldlstat", PATH),
-        ("oldfstat", FD),
-    ],
     kinds: Kind::STATSNOOP_KINDS.0,
+    by_kind: &[
+        (Kind::STATSNOOP_PATH.0, &["stat", "lstat", "statfs", "stat64", "lstat64", "statfs64", "oldstat", "oldlstat"]),
+        (FD, &["fstat", "fstatfs", "fstat64", "fstatfs64", "oldfstat"]),
+        (AT, &["newfstatat", "fstatat64"]),
+        (STATX, &["statx"]),
+    ],
 };
 
 const AT_FLAGS: &[Flag] = &[

@@ -7,7 +7,6 @@ use corescope::{Column, Value, errno, event, path};
 use crate::bpf::types::{syncsnoop_event as Event, syncsnoop_kind as Kind};
 
 /// Where the arguments are.
-const ALL: u32 = Kind::SYNCSNOOP_ALL.0;
 const FD: u32 = Kind::SYNCSNOOP_FD.0;
 const MEMORY: u32 = Kind::SYNCSNOOP_MEMORY.0;
 const RANGE: u32 = Kind::SYNCSNOOP_RANGE.0;
@@ -15,16 +14,14 @@ const RANGE2: u32 = Kind::SYNCSNOOP_RANGE2.0;
 
 /// All calls that are traced.
 pub(crate) const CALLS: Calls = Calls {
-    list: &[
-        ("sync", ALL),
-        ("fsync", FD),
-        ("fdatasync", FD),
-        ("syncfs", FD),
-        ("msync", MEMORY),
-        ("sync_file_range", RANGE),
-        ("arm_sync_file_range", RANGE2),
-    ],
     kinds: Kind::SYNCSNOOP_KINDS.0,
+    by_kind: &[
+        (Kind::SYNCSNOOP_ALL.0, &["sync"]),
+        (FD, &["fsync", "fdatasync", "syncfs"]),
+        (MEMORY, &["msync"]),
+        (RANGE, &["sync_file_range"]),
+        (RANGE2, &["arm_sync_file_range"]),
+    ],
 };
 
 const MEMORY_FLAGS: &[Flag] = &[(1, "MS_ASYNC"), (2, "MS_INVALIDATE"), (4, "MS_SYNC")];

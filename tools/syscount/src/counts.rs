@@ -85,14 +85,12 @@ pub(crate) struct Reader<'skel> {
     timed: bool,
     calls: Growth<syscount_cpu>,
     sums: Sums<u32, syscount_process>,
-    /// Processes that have ended since the last output, and were taken from the map.
-    ended: Vec<(u32, syscount_process)>,
 }
 
 impl<'skel> Reader<'skel> {
     /// By process, where there is a map of processes.
     pub(crate) fn new(cpus: &'skel Map<'skel>, processes: Option<&'skel Map<'skel>>, timed: bool) -> Self {
-        Self { cpus, processes, timed, calls: Growth::default(), sums: Sums::default(), ended: Vec::new() }
+        Self { cpus, processes, timed, calls: Growth::default(), sums: Sums::default() }
     }
 
     /// What was counted since the last call.
@@ -104,15 +102,12 @@ impl<'skel> Reader<'skel> {
             let rows = (0..).zip(calls.counts).filter(|(_, count)| count.calls > 0);
             return Ok(rows.map(|(place, count)| row(place, 0, [0; 16], count)).collect());
         };
-        let mut all = std::mem::take(&mut self.ended);
-        all.extend(self.sums.take(map, |_, process| process.ended != 0)?);
+        let all = self.sums.take(map, |_, process| process.ended != 0)?;
         Ok(all.into_iter().map(|(pid, process)| row(OTHER, pid, process.comm, process.count)).collect())
     }
 
     /// Takes processes that have ended from the map.
     pub(crate) fn make_room(&mut self) -> Result<()> {
-        let Some(map) = self.processes else { return Ok(()) };
-        self.ended.extend(self.sums.take_gone(map, |_, process| process.ended != 0)?);
-        Ok(())
+        self.processes.map_or(Ok(()), |map| self.sums.make_room(map, |_, process| process.ended != 0))
     }
 }

@@ -12,7 +12,6 @@ use anyhow::Result;
 use bpf::SyscountSkelBuilder;
 use bpf::types::syscount_call as Call;
 use clap::Parser;
-use corescope::cli::Usage;
 use corescope::cli::exec::Exec;
 use corescope::column::{Column, Value};
 use corescope::interval::{Due, Interval, seconds};
@@ -49,7 +48,7 @@ struct Args {
     #[arg(short = 'x', long)]
     failures: bool,
     /// Count only calls that failed with this error, by name or number
-    #[arg(short, long, value_parser = error)]
+    #[arg(short, long, value_parser = errno::parse)]
     errno: Option<u32>,
     /// Measure how long the calls take
     #[arg(short = 'L', long)]
@@ -61,8 +60,8 @@ struct Args {
     #[arg(short = 'P', long)]
     process: bool,
     /// Count this system call only
-    #[arg(long, value_name = "NAME")]
-    syscall: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = places)]
+    syscall: Option<Places>,
     /// Print the names of all system calls that --syscall knows, and end
     #[arg(short, long)]
     list: bool,
@@ -79,22 +78,13 @@ const COLUMNS: &[Column<Row>] = corescope::columns![Row;
     json SYSCALL: "Name of the system call; null if it is not known or with -P" => |row| row.place.name().into(),
     json ABI: "Who called: native, or compat for 32-bit programs; null with -P" => |row| row.place.abi().into(),
     json "syscall_number" number: "Number of the system call; null with -P" => |row| row.place.number().into(),
-    PID as "PID" left 6: "Process id, with -P" => |row| (row.pid != 0).then_some(row.pid).into(),
-    COMM as "COMM" left 15: "Process name, with -P" =>
-        |row| (row.pid != 0).then(|| Value::c_string(&row.comm)).into(),
+    PID as "PID" left 6: "Process id, with -P" => |row| Value::unless_zero(row.pid),
+    COMM as "COMM" left 15: "Process name, with -P" => |row| Value::unless_empty(&row.comm),
     COUNT: "Number of calls" => |row| row.count.calls.into(),
     json "errors" number: "How many of them failed" => |row| row.count.errors.into(),
     TOTAL as "TIME (us)" right 16: "Time that they took, with -L; -m prints it in milliseconds" => |row| row.time(1_000, 3),
     text "TIME (ms)" right 16: "The same in milliseconds" => |row| row.time(1_000_000, 6),
 ];
-
-fn error(text: &str) -> Result<u32, String> {
-    let number = text.parse().ok().or_else(|| errno::number(&text.to_uppercase()));
-    let number = number.and_then(|number| u32::try_from(number).ok());
-    number
-        .filter(|number| (1..4096).contains(number))
-        .ok_or_else(|| "not an error (expected a name or number such as ENOENT or 2)".into())
-}
 
 /// Runs the tool with the command line of this process.
 #[must_use]
@@ -108,20 +98,19 @@ fn run(args: Args) -> Result<()> {
         list::print(&mut out);
         return out.flush();
     }
-    let only = args.syscall.as_deref().map(places).transpose()?;
     let mut command = args.exec.start()?;
     let filter = Filter::new(&args.common).pid(args.pid).tid(args.tid).ppid(args.ppid).command(&command);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(SyscountSkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;
-        configure(&args, only, setup)
+        configure(&args, setup)
     })?;
     let links = corescope::attach(&skel, &args.common)?;
     let failed = if args.failures || args.errno.is_some() { "failed " } else { "" };
     out.announce(&format!("Tracing {failed}syscalls, printing top {}... Ctrl+C to quit.", args.top));
     let mut reader = Reader::new(&skel.maps.cpus, args.process.then_some(&skel.maps.processes), args.latency);
     command.run()?;
-    summarize(&skel, links, &args.schedule(), out, |due, out| {
+    summarize(&skel, links, &Interval::lasting(args.interval, args.duration), out, |due, out| {
         if due == Due::Look {
             return reader.make_room();
         }
@@ -130,16 +119,15 @@ fn run(args: Args) -> Result<()> {
     })
 }
 
-/// Where calls of this name are counted, of 64-bit and of 32-bit callers.
-fn places(name: &str) -> Result<[Option<u32>; 2]> {
+/// Where calls of one name are counted, of 64-bit and of 32-bit callers.
+type Places = [Option<u32>; 2];
+
+fn places(name: &str) -> Result<Places, String> {
     let places = [Abi::Native, Abi::Compat].map(|abi| Place::named(abi, name));
-    if places == [None, None] {
-        return Err(Usage(format!("there is no system call {name}; -l prints all of them")).into());
-    }
-    Ok(places)
+    if places == [None, None] { Err("no such system call; -l prints all of them".into()) } else { Ok(places) }
 }
 
-fn configure(args: &Args, only: Option<[Option<u32>; 2]>, setup: &mut Setup<'_>) -> Result<()> {
+fn configure(args: &Args, setup: &mut Setup<'_>) -> Result<()> {
     let (forks, execs, exits) = (Call::SYSCOUNT_FORKS.0, Call::SYSCOUNT_EXECS.0, Call::SYSCOUNT_EXITS.0);
     let special = ["fork", "vfork", "clone", "clone3"].map(|name| (name, forks)).into_iter();
     let special = special.chain([("execve", execs), ("execveat", execs), ("exit", exits), ("exit_group", exits)]);
@@ -147,12 +135,10 @@ fn configure(args: &Args, only: Option<[Option<u32>; 2]>, setup: &mut Setup<'_>)
     for (abi, place) in [(Abi::Native, "sigreturn_native"), (Abi::Compat, "sigreturn_compat")] {
         setup.set(place, Place::named(abi, "rt_sigreturn").unwrap_or(0))?;
     }
-    if let Some([native, compat]) = only {
-        setup.set("one_call", true)?;
-        for (name, place) in [("only_native", native), ("only_compat", compat)] {
-            setup.set(name, place.unwrap_or(u32::MAX))?;
-        }
-    }
+    let [native, compat] = args.syscall.unwrap_or_default().map(|place| place.unwrap_or(u32::MAX));
+    setup.set("one_call", args.syscall.is_some())?;
+    setup.set("only_native", native)?;
+    setup.set("only_compat", compat)?;
     setup.set("failed_only", args.failures)?;
     setup.set("only_error", args.errno.unwrap_or(0))?;
     setup.set("by_process", args.process)?;
@@ -165,34 +151,19 @@ fn configure(args: &Args, only: Option<[Option<u32>; 2]>, setup: &mut Setup<'_>)
     setup.keep_starts(if args.latency { Starts::OfCalls } else { Starts::None })
 }
 
-impl Args {
-    /// The interval and the number of outputs: of -d alone one, at its end.
-    fn schedule(&self) -> Interval {
-        let interval = self.interval.or(self.duration);
-        let count = self.duration.zip(interval).map(|(duration, interval)| {
-            u64::try_from(duration.as_nanos().div_ceil(interval.as_nanos())).unwrap_or(u64::MAX)
-        });
-        Interval { interval, count }
-    }
-}
-
 fn print(args: &Args, mut rows: Vec<Row>, out: &mut Output) {
     rows.sort_by_key(|row| Reverse(row.amount()));
-    let (of_calls, of_processes) = (!args.process, args.process);
     let table = Table::new(COLUMNS)
-        .show("SYSCALL", of_calls)
-        .show("PID", of_processes)
-        .show("COMM", of_processes)
+        .show("SYSCALL", !args.process)
+        .show("PID", args.process)
+        .show("COMM", args.process)
         .show("TIME (us)", args.latency && !args.milliseconds)
         .show("TIME (ms)", args.latency && args.milliseconds);
     if !out.is_json() {
         let line = format!("[{}]\n", out.clock.hms(out.clock.now_ns()));
         out.push(&line);
     }
-    table.header(out);
-    for row in rows.iter().take(args.top) {
-        table.row(out, row);
-    }
+    table.page(out, rows.iter().take(args.top));
     if !out.is_json() {
         out.end_line();
     }

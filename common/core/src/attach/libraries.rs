@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::maps::Mapping;
@@ -25,11 +28,36 @@ pub struct Libraries {
     seen: HashSet<Identity>,
 }
 
-/// Device and inode number, as /proc/PID/maps has them.
-type Identity = (Vec<u8>, Vec<u8>);
+/// What makes a file the same as another.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Identity {
+    /// Device and inode number, as /proc/PID/maps has them.
+    Mapped(Vec<u8>, Vec<u8>),
+    /// Of a file below an overlay, which has another device in each container: inode number, length and the time of its last
+    /// change. Probes are at the file below, and one in each of its overlays would count each call as often.
+    Below(u64, u64, i64, i64),
+}
 
-fn identity(mapping: &Mapping<'_>) -> Identity {
-    (mapping.device.to_vec(), mapping.inode.to_vec())
+impl Identity {
+    fn of_mapping(mapping: &Mapping<'_>) -> Self {
+        Self::Mapped(mapping.device.to_vec(), mapping.inode.to_vec())
+    }
+
+    /// Where the file is below an overlay.
+    fn below(file: &File) -> Option<Self> {
+        let status = file.metadata().ok()?;
+        is_of_overlay(file).then(|| Self::Below(status.ino(), status.len(), status.ctime(), status.ctime_nsec()))
+    }
+}
+
+fn is_of_overlay(file: &File) -> bool {
+    const OVERLAYFS_SUPER_MAGIC: i64 = 0x794c_7630;
+    let mut status = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: the descriptor is open; the struct is read only where the kernel has filled it.
+    unsafe {
+        libc::fstatfs(file.as_raw_fd(), status.as_mut_ptr()) == 0
+            && i128::from(status.assume_init().f_type) == i128::from(OVERLAYFS_SUPER_MAGIC)
+    }
 }
 
 impl Libraries {
@@ -52,10 +80,13 @@ impl Libraries {
         let mut found = Vec::new();
         for mapping in Mapping::all(&maps) {
             let wanted = mapping.executable && (self.wanted)(mapping.name());
-            if wanted && !self.seen.contains(&identity(&mapping)) {
-                // Not by /proc/PID/root and the path: that is another file, or none, once this one is deleted.
-                let Ok(file) = File::open(process.join(mapping.link())) else { continue };
-                self.seen.insert(identity(&mapping));
+            if !wanted || self.seen.contains(&Identity::of_mapping(&mapping)) {
+                continue;
+            }
+            // Not by /proc/PID/root and the path: that is another file, or none, once this one is deleted.
+            let Ok(file) = File::open(process.join(mapping.link())) else { continue };
+            self.seen.insert(Identity::of_mapping(&mapping));
+            if Identity::below(&file).is_none_or(|below| self.seen.insert(below)) {
                 found.push(Library { path: OsString::from_vec(mapping.path.to_vec()).into(), file });
             }
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use libbpf_rs::ProgramType;
 
+use super::pseudo::DEBUGFS;
 use super::types::Types;
 
 const CAP_SYS_ADMIN: u32 = 21;
@@ -29,6 +30,22 @@ pub fn permits_fentry() -> bool {
 #[must_use]
 pub fn has_kprobes() -> bool {
     Path::new("/sys/bus/event_source/devices/kprobe").exists()
+}
+
+/// Whether the kernel preempts its own code, as far as it says so: then a program at a function may wait for its CPU again,
+/// and be skipped for others meanwhile. A kernel that can choose (`CONFIG_PREEMPT_DYNAMIC`) has its choice in debugfs, as
+/// `none voluntary full (lazy)`; one that does not show it counts as one that does not preempt.
+#[must_use]
+pub fn preempts_itself() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/version").unwrap_or_default();
+    match release.split(' ').find(|word| word.starts_with("PREEMPT")) {
+        Some("PREEMPT_DYNAMIC") => is_preemptive(&DEBUGFS.read("sched/preempt").unwrap_or_default()),
+        word => word.is_some(),
+    }
+}
+
+fn is_preemptive(choice: &str) -> bool {
+    choice.contains("(full)") || choice.contains("(lazy)")
 }
 
 /// The size of a page in bytes, in which the kernel counts memory.
@@ -69,8 +86,14 @@ mod tests {
 
     use libbpf_rs::libbpf_sys;
 
-    use super::{explain, permits_fentry};
+    use super::{explain, is_preemptive, permits_fentry};
     use crate::kernel::Types;
+
+    #[test]
+    fn the_choice_is_in_parentheses() {
+        assert!(is_preemptive("none voluntary full (lazy)\n") && is_preemptive("none voluntary (full)\n"));
+        assert!(!is_preemptive("none (voluntary) full\n") && !is_preemptive(""));
+    }
 
     #[test]
     fn a_missing_hook_is_named() {

@@ -181,9 +181,19 @@ pub fn number(name: &str) -> Option<i32> {
     ERRORS.iter().chain(ALIASES).find_map(|(number, known)| (*known == name).then_some(*number))
 }
 
+/// An error as a user writes it, `2` or `ENOENT`.
+///
+/// # Errors
+/// A sentence where there is no such error.
+pub fn parse(text: &str) -> Result<u32, String> {
+    let given = text.parse().ok().or_else(|| number(&text.to_uppercase()));
+    let given = given.and_then(|number| u32::try_from(number).ok()).filter(|number| (1..4096).contains(number));
+    given.ok_or_else(|| "not an error (expected a name or number such as ENOENT or 2)".into())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ERRORS, name, name_of, number, of};
+    use super::{ERRORS, name, name_of, number, of, parse};
 
     #[test]
     fn names_are_those_of_libc() {
@@ -203,6 +213,12 @@ mod tests {
         assert_eq!((name(0), name(-2), number("ENOSUCH")), (None, None, None));
         assert_eq!((of(-2), of(0), of(3)), (2, 0, 0));
         assert_eq!((name_of(-2), name_of(2), name_of(i32::MIN)), (Some("ENOENT"), None, None));
+    }
+
+    #[test]
+    fn errors_are_numbers_or_names() {
+        assert_eq!(["2", "enoent", "EWOULDBLOCK", "4095"].map(parse), [2, 2, 11, 4095].map(Ok));
+        assert!(["", "0", "-2", "4096", "ENOSUCH"].into_iter().all(|text| parse(text).is_err()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Paths that the kernel side walked: bpf/include/call/path.bpf.h gives names from the innermost out.
 
-/// Where a walk ended: `enum path_end`.
+/// Where a walk ended: `enum path_end`, as the test below has it.
 const ROOT: u32 = 1;
 const OUTSIDE: u32 = 2;
 const PSEUDO: u32 = 3;
@@ -38,6 +38,13 @@ mod tests {
 
     fn joined(names: &[u8], end: u32, tail: &[u8]) -> Option<String> {
         join(names, end, tail).map(|path| String::from_utf8_lossy(&path).into_owned())
+    }
+
+    #[test]
+    fn ends_are_those_of_the_kernel_side() {
+        let ends = corescope_testing::headers::enumerators("call/path.bpf.h", "path_end");
+        let named = [ROOT, OUTSIDE, PSEUDO, CUT].map(|end| ends[end as usize].as_str());
+        assert_eq!(named, ["PATH_ROOT", "PATH_OUTSIDE", "PATH_PSEUDO", "PATH_CUT"]);
     }
 
     #[test]

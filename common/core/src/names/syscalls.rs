@@ -26,28 +26,33 @@ impl Abi {
     }
 }
 
-/// The system calls that a tool traces, each with its kind: where the kernel side finds its arguments.
+/// The system calls that a tool traces, by kind: where the kernel side finds their arguments.
 ///
 /// The action of a call, which an event brings along, is its place in the list times the number of kinds, and its kind.
 #[derive(Debug, Clone, Copy)]
 pub struct Calls {
-    /// The calls and their kinds, each below `kinds`.
-    pub list: &'static [(&'static str, u32)],
     /// How many kinds there are, as the kernel side has it.
     pub kinds: u32,
+    /// Kinds below `kinds`, each with the names of its calls.
+    pub by_kind: &'static [(u32, &'static [&'static str])],
 }
 
 impl Calls {
+    /// All of them, each with its kind.
+    fn iter(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        self.by_kind.iter().flat_map(|(kind, names)| names.iter().map(|name| (*name, *kind)))
+    }
+
     /// The calls with their actions, for [`Setup::trace_calls`](crate::Setup::trace_calls).
     #[must_use]
     pub fn actions(&self) -> Vec<(&'static str, u32)> {
-        self.list.iter().zip(0..).map(|((name, kind), place)| (*name, place * self.kinds + kind)).collect()
+        self.iter().zip(0..).map(|((name, kind), place)| (name, place * self.kinds + kind)).collect()
     }
 
     /// The call of an action, with its kind.
     #[must_use]
     pub fn of(&self, action: u32) -> (&'static str, u32) {
-        self.list.get((action / self.kinds) as usize).copied().unwrap_or(("?", 0))
+        self.iter().nth((action / self.kinds) as usize).unwrap_or(("?", 0))
     }
 }
 
@@ -105,9 +110,9 @@ mod tests {
 
     #[test]
     fn an_action_is_a_call_and_its_kind() {
-        let calls = Calls { list: &[("fsync", 2), ("sync", 1)], kinds: 8 };
-        assert_eq!(calls.actions(), [("fsync", 2), ("sync", 9)]);
-        assert_eq!([2, 9, 16].map(|action| calls.of(action)), [("fsync", 2), ("sync", 1), ("?", 0)]);
+        let calls = Calls { kinds: 8, by_kind: &[(2, &["fsync", "syncfs"]), (1, &["sync"])] };
+        assert_eq!(calls.actions(), [("fsync", 2), ("syncfs", 10), ("sync", 17)]);
+        assert_eq!([10, 17, 24].map(|action| calls.of(action)), [("syncfs", 2), ("sync", 1), ("?", 0)]);
     }
 
     #[test]

@@ -4,14 +4,14 @@ use anyhow::{Result, bail};
 
 use super::setup::Setup;
 use crate::kernel::section::Section;
-use crate::kernel::{has_kprobes, permits_fentry, tracefs};
+use crate::kernel::{has_kprobes, permits_fentry, preempts_itself, tracefs};
 
 /// Of each row loads the first program that this kernel can have, and none of the others; gives their names in the order of
 /// the rows.
 ///
 /// What a program needs is in its section: a type, for a tracepoint or function; kprobes; that the kernel permits programs at
-/// functions. Where the kernel preempts programs that are attached by a type, and then skips them for others (docs/kernels.md),
-/// those of a row that it does not preempt come first.
+/// functions. Where the kernel would preempt a program, and then skip it for others (docs/kernels.md), those of a row that it
+/// does not preempt come first.
 ///
 /// # Errors
 /// A sentence that says what is missing, where the kernel can have none of a row.
@@ -46,10 +46,14 @@ fn first<'name>(setup: &mut Setup<'_>, row: &[&'name str]) -> Result<Option<&'na
 
 /// The row in the order in which its programs are tried.
 fn preferred<'name>(setup: &Setup<'_>, row: &[&'name str]) -> Result<Vec<&'name str>> {
-    let is_typed = |name: &&str| Section::of(&section(setup, name)).type_name().is_some();
     let mut row = row.to_vec();
-    if row.len() > 1 && setup.types()?.preempts_tracepoints() {
-        row.sort_by_key(is_typed);
+    if row.len() > 1 {
+        let at_tracepoints = setup.types()?.preempts_tracepoints();
+        let at_functions = at_tracepoints || preempts_itself();
+        row.sort_by_key(|name| match Section::of(&section(setup, name)) {
+            Section::TypedFunction(_) => at_functions,
+            other => at_tracepoints && other.type_name().is_some(),
+        });
     }
     Ok(row)
 }

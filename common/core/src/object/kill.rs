@@ -72,7 +72,19 @@ pub fn show_signal(signal: i32, names: bool) -> Cow<'static, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BY_PIDFD, call, parse_signal, show_signal};
+    use super::{BY_PIDFD, CALLS, call, parse_signal, show_signal};
+
+    #[test]
+    fn calls_are_those_of_the_kernel_side() {
+        let names = corescope_testing::headers::enumerators("call/kill.bpf.h", "kill_call");
+        assert_eq!(names.len(), CALLS.len() + 1);
+        assert_eq!((names[0].as_str(), names[usize::from(BY_PIDFD)].as_str()), ("KILL_NONE", "KILL_PIDFD"));
+        for (name, call) in names[1..].iter().zip(CALLS) {
+            // KILL_TGQUEUE is rt_tgsigqueueinfo.
+            let name = name.trim_start_matches("KILL_").to_lowercase().replace("queue", "sigqueue");
+            assert!(call.contains(&name), "{name} {call}");
+        }
+    }
 
     #[test]
     fn calls_have_names() {

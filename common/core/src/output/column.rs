@@ -59,6 +59,18 @@ impl<'a> Value<'a> {
         Self::Text(Cow::Borrowed(super::escape::c_string(bytes)))
     }
 
+    /// The same where an empty text says that there is none.
+    #[must_use]
+    pub fn unless_empty(bytes: &'a [u8]) -> Self {
+        if bytes.first().is_none_or(|byte| *byte == 0) { Self::Missing } else { Self::c_string(bytes) }
+    }
+
+    /// A number of which 0 says that there is none.
+    #[must_use]
+    pub fn unless_zero<Number: Into<Self> + Default + PartialEq>(number: Number) -> Self {
+        if number == Number::default() { Self::Missing } else { number.into() }
+    }
+
     /// The order that sorting by this column gives: numbers by size, all else by bytes.
     #[must_use]
     pub fn order(&self, other: &Self) -> Ordering {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::io::Write;
 
 use super::column::{self, Align, Column, Field, Kind, Value};
-use super::json::{self, Object};
+use super::json::Object;
 use super::stdout::Output;
 use super::table::{push_field, push_text};
 use super::vocabulary;
@@ -157,8 +157,8 @@ impl Histogram {
             bucket.number("low", low);
             // The last slot has no upper bound.
             match slot {
-                slot if slot + 1 == SLOTS => bucket.key("high").extend_from_slice(b"null"),
-                _ => json::number(bucket.key("high"), high),
+                slot if slot + 1 == SLOTS => bucket.null("high"),
+                _ => bucket.number("high", high),
             }
             bucket.number("count", count);
             bucket.end();

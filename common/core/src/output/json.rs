@@ -37,6 +37,20 @@ impl<'a> Object<'a> {
         text(out, value);
     }
 
+    /// A key with a text, or null; where the text is not UTF-8 its bytes follow under the key with `_bytes`.
+    pub fn exact_text(&mut self, key: &str, value: Option<&[u8]>) {
+        let Some(value) = value else { return self.null(key) };
+        self.text(key, value);
+        if str::from_utf8(value).is_err() {
+            self.list(&format!("{key}_bytes"), value, number);
+        }
+    }
+
+    /// A key of which nothing is known.
+    pub fn null(&mut self, key: &str) {
+        self.key(key).extend_from_slice(b"null");
+    }
+
     /// A key with a list, each item written by `write`.
     pub fn list<T>(&mut self, key: &str, items: impl IntoIterator<Item = T>, write: impl FnMut(&mut Vec<u8>, T)) {
         list(self.key(key), items, write);
@@ -118,6 +132,17 @@ mod tests {
         text(&mut out, "é日😀\u{202e}".as_bytes());
         assert!(out.is_ascii());
         assert_eq!(serde_json::from_slice::<String>(&out).expect("valid JSON"), "é日😀\u{202e}");
+    }
+
+    #[test]
+    fn what_is_replaced_is_there_as_bytes() {
+        let mut out = Vec::new();
+        let mut object = Object::new(&mut out);
+        object.exact_text("a", Some(b"x"));
+        object.exact_text("b", Some(b"x\xff"));
+        object.exact_text("c", None);
+        object.end();
+        assert_eq!(out, br#"{"a":"x","b":"x\ufffd","b_bytes":[120,255],"c":null}"#);
     }
 
     #[test]

@@ -73,6 +73,20 @@ impl<Row> Table<Row> {
         out.end_line();
     }
 
+    /// Writes the header line and rows.
+    pub fn page<'row>(&self, out: &mut Output, rows: impl IntoIterator<Item = &'row Row>)
+    where
+        Row: 'row,
+    {
+        self.header(out);
+        for row in rows {
+            self.row(out, row);
+            if !out.flush_if_full() {
+                return;
+            }
+        }
+    }
+
     /// Writes one row.
     pub fn row(&self, out: &mut Output, row: &Row) {
         self.row_and(out, row, |_| ());
@@ -158,17 +172,16 @@ fn push_words(out: &mut Vec<u8>, words: &[&[u8]], quoted: bool) -> usize {
 
 /// Appends a key with its value to an object. Where text is not UTF-8, its exact bytes follow under the key with `_bytes`.
 pub fn push_field(object: &mut Object<'_>, key: &str, clock: &mut Clock, value: &Value<'_>) {
+    if let Value::Text(text) = value {
+        return object.exact_text(key, Some(text));
+    }
     push_json(object.key(key), clock, value);
-    let is_text = |bytes: &[u8]| str::from_utf8(bytes).is_ok();
-    match value {
-        Value::Text(text) if !is_text(text) => {
-            json::list(object.key(&format!("{key}_bytes")), text.as_ref(), json::number);
-        }
-        Value::Words(words) | Value::Quoted(words) if !words.iter().all(|word| is_text(word)) => {
-            let bytes = |out: &mut Vec<u8>, word: &&[u8]| json::list(out, *word, json::number);
-            json::list(object.key(&format!("{key}_bytes")), words, bytes);
-        }
-        _ => {}
+    let is_text = |word: &&[u8]| str::from_utf8(word).is_ok();
+    if let Value::Words(words) | Value::Quoted(words) = value
+        && !words.iter().all(is_text)
+    {
+        let bytes = |out: &mut Vec<u8>, word: &&[u8]| json::list(out, *word, json::number);
+        object.list(&format!("{key}_bytes"), words, bytes);
     }
 }
 

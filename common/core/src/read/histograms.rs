@@ -3,7 +3,7 @@
 //! ```ignore
 //! let mut histograms = Histograms::<Key>::of(&skel, by_disk)?;
 //! summarize(&skel, links, &args.histogram.interval, out, |_, out| {
-//!     histogram::print(out, &histograms.take(|key| false)?, COLUMNS, &args.histogram.look(Scale::Log2));
+//!     histogram::print(out, histograms.take(|key| false)?, COLUMNS, &args.histogram.look(SCALE));
 //!     Ok(())
 //! })
 //! ```
@@ -33,17 +33,18 @@ pub struct HistogramOptions {
     pub interval: Interval,
 }
 
-/// `enum histogram_unit`.
+/// `enum histogram_unit`, as the test below has it.
 const MICROSECONDS: u32 = 1;
 const MILLISECONDS: u32 = 2;
 
 impl HistogramOptions {
-    /// Sets the object's constants: a histogram for each key, or one for all.
+    /// Sets the object's constants: what the slots are, and a histogram for each key or one for all.
     ///
     /// # Errors
     /// The object has no histograms.
-    pub fn apply(&self, setup: &mut Setup<'_>, by_key: bool) -> Result<()> {
+    pub fn apply(&self, setup: &mut Setup<'_>, scale: Scale, by_key: bool) -> Result<()> {
         setup.set("histogram_unit", if self.milliseconds { MILLISECONDS } else { MICROSECONDS })?;
+        setup.set("histogram_linear", scale == Scale::Linear)?;
         setup.set("histogram_by_key", by_key)?;
         if !by_key {
             setup.size("histograms", 1)?;
@@ -126,5 +127,17 @@ impl<'obj, Key: Plain + Default> Histograms<'obj, Key> {
         let grown = self.sums.take(keys, |key, _| gone(key))?;
         let counted = |(key, of_key): (Key, OfKey)| Counted { key, comm: of_key.rest, histogram: of_key.histogram };
         Ok(grown.into_iter().map(counted).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use corescope_testing::headers::enumerators;
+
+    #[test]
+    fn units_are_those_of_the_kernel_side() {
+        let units = enumerators("event/histogram.bpf.h", "histogram_unit");
+        assert_eq!(units[super::MICROSECONDS as usize], "HISTOGRAM_US");
+        assert_eq!(units[super::MILLISECONDS as usize], "HISTOGRAM_MS");
     }
 }

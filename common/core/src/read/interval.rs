@@ -18,6 +18,18 @@ pub struct Interval {
     pub count: Option<u64>,
 }
 
+impl Interval {
+    /// Of BCC's `-i` and `-d`: an output at each interval for as long as `duration`; of a duration alone one, at its end.
+    #[must_use]
+    pub fn lasting(interval: Option<Duration>, duration: Option<Duration>) -> Self {
+        let interval = interval.or(duration);
+        let count = duration.zip(interval).map(|(duration, interval)| {
+            u64::try_from(duration.as_nanos().div_ceil(interval.as_nanos())).unwrap_or(u64::MAX)
+        });
+        Self { interval, count }
+    }
+}
+
 /// What a tool is called for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
@@ -76,8 +88,19 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::seconds;
+    use super::{Interval, seconds};
     use std::time::Duration;
+
+    #[test]
+    fn a_duration_is_a_number_of_intervals() {
+        let lasting = |interval: Option<u64>, duration: Option<u64>| {
+            let lasting = Interval::lasting(interval.map(Duration::from_secs), duration.map(Duration::from_secs));
+            (lasting.interval.map(|interval| interval.as_secs()), lasting.count)
+        };
+        assert_eq!(lasting(Some(2), Some(5)), (Some(2), Some(3)));
+        assert_eq!((lasting(None, Some(5)), lasting(Some(2), None)), ((Some(5), Some(1)), (Some(2), None)));
+        assert_eq!(lasting(None, None), (None, None));
+    }
 
     #[test]
     fn seconds_may_have_a_fraction() {

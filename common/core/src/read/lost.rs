@@ -12,7 +12,7 @@ use crate::output::json::Object as JsonObject;
 use crate::process::complain;
 use crate::process::pages::Pages;
 
-/// Why something was lost: the order is that of `enum lost_reason` in bpf/include/base/lost.bpf.h.
+/// Why something was lost, in the order of `enum lost_reason`.
 const REASONS: [(&str, &str); 3] = [
     ("buffer", "the event buffer was full; a larger --buffer holds more"),
     ("map", "a map in the kernel was full"),
@@ -118,4 +118,16 @@ fn recursion_misses(fd: i32) -> u64 {
     // SAFETY: the pointers are to locals and the size is that of the struct.
     let failed = unsafe { libbpf_sys::bpf_obj_get_info_by_fd(fd, (&raw mut info).cast(), &raw mut size) };
     if failed == 0 { info.recursion_misses } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::REASONS;
+
+    #[test]
+    fn reasons_are_those_of_the_kernel_side() {
+        let names = corescope_testing::headers::enumerators("base/lost.bpf.h", "lost_reason");
+        let known: Vec<String> = REASONS.iter().map(|(reason, _)| format!("LOST_{}", reason.to_uppercase())).collect();
+        assert_eq!(names.split_last().map(|(_, names)| names), Some(&known[..]));
+    }
 }

@@ -119,12 +119,13 @@ impl<Value: Counters> Growth<Value> {
 #[derive(Debug)]
 pub struct Sums<Key, Value> {
     last: HashMap<Box<[u8]>, Value>,
-    key: std::marker::PhantomData<Key>,
+    /// Keys that have left the map since the last reading.
+    gone: Vec<(Key, Value)>,
 }
 
 impl<Key, Value> Default for Sums<Key, Value> {
     fn default() -> Self {
-        Self { last: HashMap::new(), key: std::marker::PhantomData }
+        Self { last: HashMap::new(), gone: Vec::new() }
     }
 }
 
@@ -135,15 +136,20 @@ impl<Key: Plain + Default, Value: Counters> Sums<Key, Value> {
     /// # Errors
     /// The kernel does not give the map's entries, or they are not of these types.
     pub fn take(&mut self, map: &impl MapCore, gone: impl Fn(&Key, &Value) -> bool) -> Result<Vec<(Key, Value)>> {
-        self.take_some(map, gone, true)
+        let grown = self.take_some(map, gone, true)?;
+        let mut all = std::mem::take(&mut self.gone);
+        all.extend(grown);
+        Ok(all)
     }
 
-    /// The same of keys that are `gone` only, to make room for others between two outputs.
+    /// Takes keys that are `gone` out of the map, to make room for others: they are among those of the next output.
     ///
     /// # Errors
     /// As [`take`](Self::take).
-    pub fn take_gone(&mut self, map: &impl MapCore, gone: impl Fn(&Key, &Value) -> bool) -> Result<Vec<(Key, Value)>> {
-        self.take_some(map, gone, false)
+    pub fn make_room(&mut self, map: &impl MapCore, gone: impl Fn(&Key, &Value) -> bool) -> Result<()> {
+        let grown = self.take_some(map, gone, false)?;
+        self.gone.extend(grown);
+        Ok(())
     }
 
     fn take_some(

@@ -10,11 +10,12 @@ use clap::Parser;
 use corescope::histogram::{self, Counted, Scale};
 use corescope::interval::Due;
 use corescope::read::sums::process_is_gone;
-use corescope::{Column, Common, Filter, HistogramOptions, Histograms, Manual, Output, cli, summarize};
+use corescope::{Column, Common, Filter, HistogramOptions, Histograms, Manual, Output, Value, cli, summarize};
 
 corescope::skeleton!();
 
 const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || histogram::fields(COLUMNS) };
+const SCALE: Scale = Scale::Log2;
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -32,8 +33,7 @@ struct Args {
 }
 
 const COLUMNS: &[Column<Counted<Key>>] = corescope::columns![Counted<Key>;
-    PPID as "ppid" left 0: "Process id of the parent, with -P" =>
-        |lives| (lives.key.ppid != 0).then_some(lives.key.ppid).into(),
+    PPID as "ppid" left 0: "Process id of the parent, with -P" => |lives| Value::unless_zero(lives.key.ppid),
 ];
 
 /// Runs the tool with the command line of this process.
@@ -47,11 +47,11 @@ fn run(args: Args) -> Result<()> {
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(@TYPE@SkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;
-        args.histogram.apply(setup, args.parents)
+        args.histogram.apply(setup, SCALE, args.parents)
     })?;
     let out = Output::new(args.common.json);
     let mut histograms = Histograms::<Key>::of(&skel, args.parents)?;
-    let look = args.histogram.look(Scale::Log2);
+    let look = args.histogram.look(SCALE);
     let links = corescope::attach(&skel, &args.common)?;
     out.announce("Tracing how long processes live... Hit Ctrl-C to end.");
     summarize(&skel, links, &args.histogram.interval, out, |due, out| {

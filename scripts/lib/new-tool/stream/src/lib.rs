@@ -7,7 +7,7 @@ use anyhow::Result;
 use bpf::@TYPE@SkelBuilder;
 use bpf::types::@NAME@_event as Event;
 use clap::Parser;
-use corescope::{Buffer, Column, Common, Filter, Output, Table, Value, cli, column, Manual, event};
+use corescope::{Buffer, Column, Common, Filter, Manual, Output, Table, Value, cli, column, event};
 
 corescope::skeleton!();
 

@@ -58,10 +58,7 @@ fn run(args: Args) -> Result<()> {
         }
         let mut rows = sums.take(&skel.maps.sums, |_, _| false)?;
         rows.sort_by_key(|(_, sum)| Reverse(sum.count));
-        table.header(out);
-        for row in &rows {
-            table.row(out, row);
-        }
+        table.page(out, &rows);
         Ok(())
     })
 }
