@@ -50,11 +50,10 @@ static __always_inline void record_by_key(struct task_struct *task, __u64 wait)
 	struct runqlat_key key = key_of(task);
 	struct histogram_of_key *by_key = histogram_of(&key);
 
-	if (!by_key)
-		return;
-	if (!by_key->comm[0] && !key.pidns)
+	if (by_key && !by_key->comm[0] && !key.pidns)
 		copy_comm(by_key->comm, by_pid ? task->group_leader : task);
-	histogram_add(&by_key->histogram, wait);
+	if (by_key)
+		histogram_add(&by_key->histogram, wait);
 }
 
 SEC("tp_btf/sched_switch")
@@ -63,19 +62,18 @@ int BPF_PROG(runqlat_switch, bool preempt, struct task_struct *prev, struct task
 	struct rq *rq = next->se.cfs_rq->rq;
 	struct histogram_cpu *cpu = histogram_cpu(rq->cpu);
 	__u64 queued, wait = 0, *before;
-	__u32 tid;
+	__u32 tid = next->pid;
 
 	if (!cpu)
 		return 0;
 	queued = next->sched_info.last_queued;
-	if (next->pid && queued && rq->clock > queued) /* the idle task does not wait */
+	if (tid && queued && rq->clock > queued) /* the idle task does not wait */
 		wait = rq->clock - queued;
 	/* Right after this the scheduler adds the same to its own sum. */
 	if (bpf_core_field_exists(rq->rq_sched_info))
 		cpu->waited = rq->rq_sched_info.run_delay + wait;
-	if (!next->pid || !filter_allows(next))
+	if (!tid || !filter_allows(next))
 		return 0;
-	tid = next->pid;
 	before = moved_count ? bpf_map_lookup_elem(&moved, &tid) : NULL;
 	if (before) {
 		wait += *before;
@@ -94,32 +92,28 @@ SEC("tp_btf/sched_migrate_task")
 int BPF_PROG(runqlat_move, struct task_struct *task)
 {
 	struct rq *rq = task->se.cfs_rq->rq;
+	struct histogram_cpu *cpu = histogram_cpu(rq->cpu);
 	__u64 now, wait, zero = 0, *before;
-	struct histogram_cpu *cpu;
 	__u32 tid = task->pid;
 
 	/* An int in older kernels, a byte in newer ones. */
-	if (BPF_CORE_READ_BITFIELD(task, on_rq) != MOVING)
+	if (BPF_CORE_READ_BITFIELD(task, on_rq) != MOVING || !cpu)
 		return 0;
 	if (!bpf_core_field_exists(rq->rq_sched_info)) {
 		if (filter_allows(task))
 			__sync_fetch_and_add(&cut_short, 1);
 		return 0;
 	}
-	cpu = histogram_cpu(rq->cpu);
-	if (!cpu)
-		return 0;
 	now = rq->rq_sched_info.run_delay;
 	wait = cpu->waited ? now - cpu->waited : 0; /* nothing is known of a CPU before its first switch */
 	cpu->waited = now;
 	if (!wait || !filter_allows(task))
 		return 0;
 	before = map_get(&moved, &tid, &zero);
-	if (!before)
-		return 0;
-	if (!*before)
+	if (before && !*before)
 		__sync_fetch_and_add(&moved_count, 1);
-	*before += wait;
+	if (before)
+		*before += wait;
 	return 0;
 }
 

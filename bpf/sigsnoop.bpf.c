@@ -126,7 +126,7 @@ int BPF_PROG(sigsnoop_generate, int signal, void *pointer, struct task_struct *t
 	if (!by_task || !sigsnoop_from_current(ctx, target, signal, &info))
 		sender = NULL;
 	/* What no process sent is none of a process that the user asks for, and in the cgroup of its target. */
-	if (!sender && filter_tgid)
+	if (!sender && (filter_tgid || filter_tgids[0]))
 		return 0;
 	if (!filter_allows(sender ?: target))
 		return 0;

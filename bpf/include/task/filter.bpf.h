@@ -26,8 +26,24 @@ const volatile __u32 filter_ppid;
 const volatile __u32 filter_command; /* --exec: the process that is to run the command */
 const volatile __u32 filter_uid;
 const volatile __u64 filter_comm[COMM_LEN / 8];
-const volatile __u64 filter_cgroup_id;
 const volatile __u32 filter_cgroup_level;
+
+/* The id of the cgroup at the path of --cgroup; 0 if it is gone. A service that starts again gets another one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} filter_cgroup SEC(".maps");
+
+static __always_inline bool filter_cgroup_has(struct task_struct *task)
+{
+	__u32 zero = 0;
+	__u64 *id = bpf_map_lookup_elem(&filter_cgroup, &zero);
+
+	return id && *id && task_cgroup_ancestor(task, filter_cgroup_level) == *id;
+}
 
 /* Sets of cgroup and mount namespace ids that the user pinned, --cgroupmap and --mntnsmap: the one inner map of each. */
 struct filter_ids {
@@ -136,7 +152,7 @@ static __always_inline bool filter_allows_apart_from_ids(struct task_struct *tas
 		return false;
 	if (filter_by_comm && !filter_comm_matches(task))
 		return false;
-	if (filter_by_cgroup && task_cgroup_ancestor(task, filter_cgroup_level) != filter_cgroup_id)
+	if (filter_by_cgroup && !filter_cgroup_has(task))
 		return false;
 	if (filter_by_cgroup_map) {
 		id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);

@@ -9,5 +9,5 @@ pub(crate) mod section;
 pub mod tracefs;
 mod types;
 
-pub use abilities::{explain, has_kprobes, is_privileged, page_size, permits_fentry, preempts_itself};
+pub use abilities::{explain, has_kprobes, is_locked_down, lacking, page_size, permits_fentry, preempts_itself};
 pub use types::{BTF, Types, check_btf};

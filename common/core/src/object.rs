@@ -1,6 +1,7 @@
 //! A BPF object on its way into the kernel.
 
 pub mod buffer;
+pub(crate) mod cgroup;
 pub mod filter;
 pub mod hooks;
 pub mod kill;

@@ -8,5 +8,6 @@ pub mod json;
 mod stdout;
 pub mod table;
 pub mod vocabulary;
+mod zone;
 
 pub use stdout::{Closed, Output};

@@ -4,8 +4,9 @@ mod complain;
 pub mod memory;
 pub(crate) mod pages;
 pub mod signals;
+pub(crate) mod subjects;
 
-pub use complain::complain;
+pub use complain::{complain, counted};
 
 /// The ids of all processes that /proc shows.
 pub(crate) fn all() -> impl Iterator<Item = u32> {

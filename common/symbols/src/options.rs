@@ -4,8 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::value_parser;
-use corescope::cli::Usage;
+use corescope::cli::{self, Usage};
 
 use corescope::Setup;
 
@@ -17,7 +16,7 @@ const DEPTH: u32 = 127;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Storage {
     /// Number of different stacks that are kept
-    #[arg(long, value_name = "COUNT", default_value = "16384", value_parser = value_parser!(u32).range(1..=1 << 20))]
+    #[arg(long, value_name = "COUNT", default_value = "16384", value_parser = stacks)]
     pub stack_storage_size: u32,
 
     #[command(flatten)]
@@ -30,12 +29,18 @@ pub struct Storage {
 pub struct Frames {
     /// Number of frames of a stack that are kept, for kernel and user stacks each: at most what the sysctl
     /// `kernel.perf_event_max_stack` allows, by default 127
-    #[arg(long, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", value_parser = cli::count::<u32>)]
     pub perf_max_stack_depth: Option<u32>,
 
     /// Show inlined functions and source lines where there is debug information; this may take much memory
     #[arg(long)]
     pub source_lines: bool,
+}
+
+fn stacks(text: &str) -> Result<u32, String> {
+    const MOST: u32 = 1 << 20;
+    let number = cli::count(text).ok().filter(|number| *number <= MOST);
+    number.ok_or_else(|| format!("expected a whole number from 1 to {MOST}"))
 }
 
 impl Frames {

@@ -64,6 +64,36 @@ fn begin_with(command: &mut Command, signal: i32, disposition: libc::sighandler_
     }
 }
 
+/// Runs a command as the user `nobody` with these capabilities and no others (capabilities(7)).
+///
+/// # Panics
+/// One is not among the first 64.
+pub fn only_capabilities(command: &mut Command, capabilities: &[u32]) {
+    const NOBODY: libc::uid_t = 65534;
+    const VERSION_3: u32 = 0x2008_0522;
+    let mask: u64 = capabilities.iter().map(|capability| 1u64 << capability).sum();
+    let [low, high] = [mask, mask >> 32].map(|half| u32::try_from(half & u64::from(u32::MAX)).expect("a half"));
+    let capabilities = capabilities.to_vec();
+    // SAFETY: the closure calls async-signal-safe system calls only, with pointers to locals.
+    unsafe {
+        command.pre_exec(move || {
+            let header = [VERSION_3, 0];
+            // Effective, permitted and inheritable ones, first the lower halves.
+            let sets = [low, low, low, high, high, high];
+            check(libc::prctl(libc::PR_SET_KEEPCAPS, 1))?;
+            check(libc::setgroups(0, std::ptr::null()))?;
+            check(libc::setresgid(NOBODY, NOBODY, NOBODY))?;
+            check(libc::setresuid(NOBODY, NOBODY, NOBODY))?;
+            let set = libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr());
+            check(libc::c_int::try_from(set).unwrap_or(-1))?;
+            for capability in &capabilities {
+                check(libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE, *capability, 0, 0))?;
+            }
+            Ok(())
+        });
+    }
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -1,7 +1,7 @@
 //! A tool that may end in any way, its outputs in files.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,9 +35,14 @@ pub struct Ended {
 impl Run {
     /// Starts it as `change` says, with `--verbose`.
     pub fn start(name: &str, change: impl FnOnce(&mut Command)) -> Self {
+        Self::start_program(name, &binary(name), change)
+    }
+
+    /// The same of a copy of the tool.
+    pub fn start_program(name: &str, program: &Path, change: impl FnOnce(&mut Command)) -> Self {
         let scratch = Scratch::new(&format!("fault-{name}"));
         let file = |name| File::create(scratch.join(name)).expect("a writable folder");
-        let mut command = Command::new(binary(name));
+        let mut command = Command::new(program);
         command.arg("--verbose").stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
         change(&mut command);
         let child = command.spawn().expect("the tool starts");
@@ -80,6 +85,15 @@ impl Run {
         assert!(self.attaches(), "{}: {}", self.name, self.messages());
     }
 
+    /// Waits until it has said something on standard error.
+    pub fn must_say(&self, words: &str) {
+        let start = Instant::now();
+        while !self.messages().contains(words) {
+            assert!(start.elapsed() < DEADLINE, "{} does not say {words:?}: {}", self.name, self.messages());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: i32) {
         send(self.child.id(), signal);
@@ -112,7 +126,8 @@ impl Ended {
     /// The sentences of the tool itself, libbpf's and the news of --verbose left out.
     pub fn sentences(&self) -> Vec<&str> {
         let lead = format!("{}: ", self.name);
-        let own = |line: &&str| line.starts_with(&lead) && !line.contains(": attached ");
+        let news = |line: &str| [": attached ", ": loaded "].iter().any(|words| line.contains(words));
+        let own = |line: &&str| line.starts_with(&lead) && !news(line);
         self.stderr.lines().filter(own).collect()
     }
 

@@ -17,7 +17,7 @@ use corescope::{Common, Setup};
 use corescope_testing::tool::turn;
 use corescope_testing::{Scratch, process};
 
-corescope::skeleton!();
+corescope::skeleton!(library);
 
 const CALLS: u64 = 997;
 /// The variable that tells this test's binary to be the one that is probed.

@@ -10,7 +10,7 @@ use corescope::{Common, Lost};
 use corescope_testing::tool::turn;
 use corescope_testing::workload::{calls, pin};
 
-corescope::skeleton!();
+corescope::skeleton!(library);
 
 const CALLS: u64 = 1999;
 /// More often than a call takes, so that most are interrupted.

@@ -32,9 +32,9 @@ struct Args {
     /// Include checks that are not for the audit log
     #[arg(short = 'v', long)]
     non_audit: bool,
-    /// Trace this process only
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
+    /// Trace these processes only, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
     /// Show the kernel stack of each check
     #[arg(short = 'K', long)]
     kernel_stack: bool,
@@ -94,7 +94,7 @@ pub fn main() -> ExitCode {
 
 fn run(mut args: Args) -> Result<()> {
     args.common.cgroup = args.common.cgroup.or(args.cgroup_path.take());
-    let filter = Filter::new(&args.common).pid(args.pid).maps(&args.maps);
+    let filter = Filter::new(&args.common).pids(&args.pid).maps(&args.maps);
     let mut object = MaybeUninit::uninit();
     let mut chosen = "";
     let skel = corescope::load(CapableSkelBuilder::default(), &mut object, &args.common, |setup| {
@@ -111,7 +111,7 @@ fn run(mut args: Args) -> Result<()> {
     let mut out = Output::new(args.common.json);
     let table = Table::new(COLUMNS).show("TID", args.extra).show("INSETID", args.extra);
     let depth = args.frames.depth()?;
-    let look = print::Look { delimited: false, addresses: args.common.verbose, offsets: true };
+    let look = print::Look { delimited: false, addresses: args.common.verbose > 0, offsets: true };
     let mut batch = Batch::new(Symbols::new(args.frames.source_lines));
     let links = corescope::attach(&skel, &args.common)?;
     if chosen == TRACEPOINT && !args.non_audit {

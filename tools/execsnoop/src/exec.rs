@@ -14,9 +14,9 @@ const SCRIPT: u32 = Flags::EXECSNOOP_SCRIPT.0;
 
 /// An exec, with its strings.
 pub(crate) struct Exec {
-    pub(crate) event: Event,
+    event: Event,
     path: Vec<u8>,
-    pub(crate) args: Vec<u8>,
+    args: Vec<u8>,
     max_args: usize,
     quote: bool,
 }
@@ -60,8 +60,14 @@ impl Exec {
         self.event.flags & (CUT | UNREADABLE) != 0 || self.args.split(|byte| *byte == 0).count() > self.max_args + 1
     }
 
+    /// What it is called: by the kernel, which keeps 15 bytes, and the last part of the file's path, which has all of it.
+    pub(crate) fn names(&self) -> [&[u8]; 2] {
+        let path = escape::c_string(&self.path);
+        [escape::c_string(&self.event.comm), path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()]
+    }
+
     /// What the caller asked for: of a script the kernel makes arguments of its interpreter, the file name among them.
-    fn line(&self) -> Value<'_> {
+    pub(crate) fn line(&self) -> Value<'_> {
         let path = escape::c_string(&self.path);
         let argv: Vec<&[u8]> = self.argv().collect();
         let mut skip = 1;

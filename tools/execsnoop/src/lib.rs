@@ -9,7 +9,8 @@ use anyhow::Result;
 use bpf::ExecsnoopSkelBuilder;
 use clap::Parser;
 use corescope::object::filter::PinnedMaps;
-use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, escape, users};
+use corescope::table::text;
+use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, users};
 use exec::{COLUMNS, Exec};
 use regex_lite::Regex;
 
@@ -37,10 +38,10 @@ struct Args {
     /// Put each argument in double quotes
     #[arg(short, long)]
     quote: bool,
-    /// Print only programs whose name matches this regular expression
+    /// Print only programs of which the name or the file's name matches this regular expression
     #[arg(short, long, allow_hyphen_values = true)]
     name: Option<Regex>,
-    /// Print only command lines that match this regular expression
+    /// Print only command lines, as they are printed, that match this regular expression
     #[arg(short, long, allow_hyphen_values = true)]
     line: Option<Regex>,
     /// Show the user id
@@ -53,10 +54,10 @@ struct Args {
     #[arg(short = 'M', long)]
     pcomm: bool,
     /// Trace only children of this process
-    #[arg(short = 'P', long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short = 'P', long, value_name = "PID", value_parser = cli::id)]
     ppid: Option<u32>,
     /// Print at most this many arguments
-    #[arg(long, value_name = "COUNT", default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value = "20", value_parser = cli::count::<u32>)]
     max_args: u32,
     /// Keep at most this many bytes of the arguments, with K or M, up to 2M: the kernel's own limit by default
     #[arg(long, value_name = "SIZE", default_value = "8K", value_parser = corescope::object::buffer::size)]
@@ -99,15 +100,10 @@ fn run(args: Args) -> Result<()> {
     let max_args = usize::try_from(args.max_args)?;
     corescope::stream(&skel, links, out, |record, out| {
         let exec = Exec::new(record, max_args, args.quote);
-        if keep(&args, &exec) {
+        let named = |pattern: &Regex| exec.names().iter().any(|name| pattern.is_match(&String::from_utf8_lossy(name)));
+        let written = |pattern: &Regex| pattern.is_match(&text(&exec.line(), &mut out.clock));
+        if args.name.as_ref().is_none_or(named) && args.line.as_ref().is_none_or(written) {
             table.row(out, &exec);
         }
     })
-}
-
-/// Whether the regular expressions match.
-fn keep(args: &Args, exec: &Exec) -> bool {
-    let name = |pattern: &Regex| pattern.is_match(&String::from_utf8_lossy(escape::c_string(&exec.event.comm)));
-    let line = |pattern: &Regex| pattern.is_match(&String::from_utf8_lossy(&exec.args).replace('\0', " "));
-    args.name.as_ref().is_none_or(name) && args.line.as_ref().is_none_or(line)
 }

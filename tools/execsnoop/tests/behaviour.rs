@@ -72,7 +72,7 @@ fn bytes_that_are_no_text_are_kept() {
 #[test]
 fn other_users_other_parents_and_other_names_are_left_out() {
     let scratch = Scratch::new("filter");
-    let path = program(&scratch, "cs-filter");
+    let path = program(&scratch, "cs-filtered-program");
     let me = std::process::id().to_string();
     let filters: &[(&[&str], usize)] = &[
         (&["-u", "65534"], 0),
@@ -81,6 +81,8 @@ fn other_users_other_parents_and_other_names_are_left_out() {
         (&["-P", &me], RUNS),
         (&["-n", "^nothing$"], 0),
         (&["-n", "^cs-fi"], RUNS),
+        (&["-n", "^cs-filtered-program$"], RUNS),
+        (&["-l", "^/.*/cs-filtered-program -x 1$"], RUNS),
         (&["-l", "not said"], 0),
         (&["-l", "-x 1"], RUNS),
     ];
@@ -90,7 +92,7 @@ fn other_users_other_parents_and_other_names_are_left_out() {
             run(&path, &["-x", "1"].map(OsStr::new));
         }
         let seen = tool.stop();
-        assert_eq!(seen.rows_with("comm", "cs-filter").len(), *expected, "{arguments:?}");
+        assert_eq!(seen.rows_with("comm", "cs-filtered-pro").len(), *expected, "{arguments:?}");
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use bpf::ExitsnoopSkelBuilder;
 use clap::Parser;
-use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, signals};
+use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column};
 use end::{COLUMNS, End};
 
 corescope::skeleton!();
@@ -25,9 +25,9 @@ struct Args {
     /// Show the time of day in UTC
     #[arg(long)]
     utc: bool,
-    /// Trace this process only, and end with it
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
+    /// Trace these processes only, separated by commas, and end with the last of them
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
     /// Put a label into each line: exit, if none is given
     #[arg(long, value_name = "LABEL", num_args = 0..=1, default_missing_value = "exit")]
     label: Option<Arc<str>>,
@@ -53,7 +53,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let filter = Filter::new(&args.common).pid(args.pid);
+    let filter = Filter::new(&args.common).pids(&args.pid);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(ExitsnoopSkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;
@@ -79,11 +79,5 @@ fn run(args: Args) -> Result<()> {
         .show("ARGS", args.args);
     let links = corescope::attach(&skel, &args.common)?;
     table.header(&mut out);
-    corescope::stream(&skel, links, out, |record, out| {
-        table.row(out, &End::new(record, args.label.clone()));
-        // Nothing follows the end of the one process.
-        if args.pid.is_some() && !args.per_thread {
-            signals::stop();
-        }
-    })
+    corescope::stream(&skel, links, out, |record, out| table.row(out, &End::new(record, args.label.clone())))
 }

@@ -22,9 +22,9 @@ struct Args {
     /// Show only calls that failed
     #[arg(short = 'x', long)]
     failed: bool,
-    /// Show only signals that this process sends
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
+    /// Show only signals that these processes send, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
     /// Show only signals to this process, or to what the call was given: 0, -1, -PGID
     #[arg(short = 'T', long, value_name = "PID", allow_negative_numbers = true)]
     tpid: Option<i32>,
@@ -71,7 +71,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let filter = Filter::new(&args.common).pid(args.pid);
+    let filter = Filter::new(&args.common).pids(&args.pid);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(KillsnoopSkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;

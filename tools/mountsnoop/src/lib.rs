@@ -30,9 +30,9 @@ struct Args {
     /// Show a line per argument, and how long the call took
     #[arg(short, long)]
     detailed: bool,
-    /// Trace this process only
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
+    /// Trace these processes only, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
     #[command(flatten)]
     maps: PinnedMaps,
     #[command(flatten)]
@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let filter = Filter::new(&args.common).pid(args.pid).maps(&args.maps);
+    let filter = Filter::new(&args.common).pids(&args.pid).maps(&args.maps);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(MountsnoopSkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;

@@ -4,14 +4,14 @@ use std::mem::MaybeUninit;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use bpf::OffcputimeSkelBuilder;
 use bpf::types::{offcputime_key as Key, offcputime_sum as Sum};
-use clap::{Parser, value_parser};
+use clap::Parser;
 use corescope::cli::{self, Usage};
 use corescope::interval::{Due, seconds};
 use corescope::output::vocabulary;
-use corescope::read::sums::{Counters, Sums, process_is_gone, thread_is_gone};
+use corescope::read::sums::{Counters, Sums, thread_is_gone};
 use corescope::{Column, Common, Filter, Manual, Output, Setup, Starts, Value, column};
 use corescope_symbols::fields::fields;
 use corescope_symbols::{Entry, Format, Part, Side, Sides, StackMap, Storage, Summary, Times};
@@ -32,10 +32,10 @@ const SUMS: u32 = 16 * 1024;
 #[command(version, about)]
 struct Args {
     /// Trace these processes only, separated by commas
-    #[arg(short, long, value_name = "PID", value_delimiter = ',', value_parser = value_parser!(u32).range(1..))]
+    #[arg(short, long, value_name = "PID", value_delimiter = ',', value_parser = cli::id)]
     pid: Vec<u32>,
     /// Trace these threads only, separated by commas
-    #[arg(short, long, value_name = "TID", value_delimiter = ',', value_parser = value_parser!(u32).range(1..))]
+    #[arg(short, long, value_name = "TID", value_delimiter = ',', value_parser = cli::id)]
     tid: Vec<u32>,
     /// Trace threads of user processes only, no kernel threads
     #[arg(short, long)]
@@ -49,10 +49,10 @@ struct Args {
     #[arg(short = 's', long)]
     offset: bool,
     /// Count only waits of at least this many microseconds
-    #[arg(short, long, value_name = "US", default_value = "1")]
+    #[arg(short, long, value_name = "US", default_value = "1", value_parser = cli::whole::<u64>)]
     min_block_time: u64,
     /// Count only waits of at most this many microseconds
-    #[arg(short = 'M', long, value_name = "US")]
+    #[arg(short = 'M', long, value_name = "US", value_parser = cli::whole::<u64>)]
     max_block_time: Option<u64>,
     /// Count only threads that left in one of these states: a mask of the kernel's task states, as 1 for interruptible, 2
     /// for uninterruptible sleep or 3 for both; 0 for those that were preempted, -1 for all
@@ -64,7 +64,7 @@ struct Args {
     #[arg(value_parser = seconds)]
     duration: Option<Duration>,
     /// Number of times to do so, each with an output of its own
-    #[arg(default_value = "1", value_parser = value_parser!(u64).range(1..))]
+    #[arg(default_value = "1", value_parser = cli::count::<u64>)]
     count: u64,
     #[command(flatten)]
     common: Common,
@@ -101,9 +101,6 @@ fn run(args: Args) -> Result<()> {
     if args.max_block_time.is_some_and(|max| max < args.min_block_time) {
         return Err(Usage("--max-block-time is less than --min-block-time: nothing lies between".into()).into());
     }
-    let ids: Vec<u32> = args.pid.iter().chain(&args.tid).copied().collect();
-    // One of several may just have ended.
-    ensure!(ids.is_empty() || ids.iter().any(|id| !process_is_gone(*id)), "there is no such process or thread");
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(OffcputimeSkelBuilder::default(), &mut object, &args.common, |setup| {
         Filter::new(&args.common).pids(&args.pid).tids(&args.tid).apply(setup)?;
@@ -112,7 +109,7 @@ fn run(args: Args) -> Result<()> {
     })?;
     let out = Output::new(args.common.json);
     let mut sums = Sums::<Key, Sum>::default();
-    let format = Format::of(&args.sides, args.common.verbose, args.offset, 1000);
+    let format = Format::of(&args.sides, args.common.verbose > 0, args.offset, 1000);
     let summary = Summary::new(StackMap::new(&skel.maps.stacks), &args.storage, format);
     let links = corescope::attach(&skel, &args.common)?;
     let times = Times { interval: args.duration, count: args.count };

@@ -11,7 +11,7 @@ use bpf::OpensnoopSkelBuilder;
 use clap::Parser;
 use corescope::cli::exec::Exec;
 use corescope::object::filter::PinnedMaps;
-use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, interval, signals, users};
+use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, filter, interval, signals, users};
 use open::{CALLS, COLUMNS, Open, Wanted};
 
 corescope::skeleton!();
@@ -30,12 +30,12 @@ struct Args {
     /// Show only opens that failed
     #[arg(short = 'x', long)]
     failed: bool,
-    /// Trace this process only
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
-    /// Trace this thread only
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    tid: Option<u32>,
+    /// Trace these processes only, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
+    /// Trace these threads only, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    tid: Vec<u32>,
     /// Trace this user only, by name or id
     #[arg(short, long, value_name = "USER", value_parser = users::parse)]
     uid: Option<u32>,
@@ -55,7 +55,7 @@ struct Args {
     #[arg(short = 'F', long)]
     full_path: bool,
     /// Size of the event buffer in pages, instead of --buffer
-    #[arg(short, long, value_name = "PAGES", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "buffer")]
+    #[arg(short, long, value_name = "PAGES", value_parser = cli::count::<u32>, conflicts_with = "buffer")]
     buffer_pages: Option<u32>,
     #[command(flatten)]
     exec: Exec,
@@ -75,7 +75,7 @@ pub fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let mut command = args.exec.start()?;
-    let filter = Filter::new(&args.common).pid(args.pid).tid(args.tid).uid(args.uid);
+    let filter = Filter::new(&args.common).pids(&args.pid).tids(&args.tid).uid(args.uid);
     let filter = filter.maps(&args.maps).command(&command);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(OpensnoopSkelBuilder::default(), &mut object, &args.common, |setup| {
@@ -94,8 +94,8 @@ fn run(args: Args) -> Result<()> {
     let table = Table::new(COLUMNS)
         .show("TIME(s)", args.timestamp)
         .show("UID", args.print_uid)
-        .show("PID", args.tid.is_none())
-        .show("TID", args.tid.is_some())
+        .show("PID", args.tid.is_empty())
+        .show("TID", !args.tid.is_empty())
         .show("FLAGS", args.extended_fields)
         .show("MODE", args.extended_fields);
     let links = corescope::attach(&skel, &args.common)?;
@@ -105,9 +105,10 @@ fn run(args: Args) -> Result<()> {
     table.header(&mut out);
     command.run()?;
     let mut open = Open::new(args.full_path);
+    let name = args.name.as_deref().map(filter::thread_name).unwrap_or_default();
     corescope::stream(&skel, links, out, |record, out| {
         open.read(record);
-        if args.name.as_ref().is_none_or(|name| contains(open.comm(), name.as_bytes())) {
+        if contains(open.comm(), name) {
             table.row(out, &open);
         }
     })

@@ -131,6 +131,8 @@ impl Open {
     /// The path from the root of the process on, where the kernel side looked for it.
     fn full(&self) -> Option<Vec<u8>> {
         match self.given() {
+            // Without a name there is no file, and not the directory that a name would start at.
+            Some([]) => None,
             Some(path) if path.starts_with(b"/") => self.full.then(|| path.to_vec()),
             path => path::join(&self.names, self.event.names_end, path.unwrap_or_default()),
         }

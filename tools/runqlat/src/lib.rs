@@ -30,9 +30,9 @@ struct Args {
     /// Print a histogram for each PID namespace
     #[arg(long, group = "by")]
     pidnss: bool,
-    /// Trace this process only
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
+    /// Trace these processes only, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
     /// Show a live heat map instead: time to the right, waiting times upwards, counts as shades
     #[arg(long, conflicts_with = "json")]
     tui: bool,
@@ -58,7 +58,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let filter = Filter::new(&args.common).pid(args.pid);
+    let filter = Filter::new(&args.common).pids(&args.pid);
     let by_key = args.pids || args.tids || args.pidnss;
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(RunqlatSkelBuilder::default(), &mut object, &args.common, |setup| {

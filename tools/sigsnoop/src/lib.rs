@@ -25,9 +25,9 @@ struct Args {
     /// Show the system calls that send signals, as killsnoop does, and not the signals themselves
     #[arg(short, long, alias = "killed")]
     kill: bool,
-    /// Show only signals that this process sends
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
+    /// Show only signals that these processes send, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
     /// Show only signals to this process
     #[arg(short = 'T', long, value_name = "PID", allow_negative_numbers = true)]
     tpid: Option<i32>,
@@ -59,7 +59,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let filter = Filter::new(&args.common).pid(args.pid);
+    let filter = Filter::new(&args.common).pids(&args.pid);
     let children = args.chld || args.signal.contains(&libc::SIGCHLD.unsigned_abs());
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(SigsnoopSkelBuilder::default(), &mut object, &args.common, |setup| {
@@ -70,7 +70,8 @@ fn run(args: Args) -> Result<()> {
         setup.set("filter_by_tpid", args.tpid.is_some())?;
         setup.set("filter_tpid", args.tpid.unwrap_or(0))?;
         setup.set("filter_by_tcomm", args.tcomm.is_some())?;
-        setup.set("filter_tcomm", filter::comm_bytes(args.tcomm.as_deref().unwrap_or("").as_bytes()))?;
+        let tcomm = args.tcomm.as_deref().map(filter::thread_name).unwrap_or_default();
+        setup.set("filter_tcomm", filter::comm_bytes(tcomm))?;
         setup.set("failed_only", args.failed)?;
         setup.set("with_children", children)?;
         setup.load_if("sigsnoop_generate", !args.kill)?;

@@ -24,9 +24,9 @@ struct Args {
     /// Show only calls that failed
     #[arg(short = 'x', long)]
     failed: bool,
-    /// Trace this process only
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
+    /// Trace these processes only, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
     /// Show the name of the system call
     #[arg(short, long)]
     syscall: bool,
@@ -46,7 +46,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let filter = Filter::new(&args.common).pid(args.pid);
+    let filter = Filter::new(&args.common).pids(&args.pid);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(StatsnoopSkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;

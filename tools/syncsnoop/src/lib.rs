@@ -19,11 +19,11 @@ const NS_PER_MS: u64 = 1_000_000;
 #[derive(Parser)]
 #[command(version, about)]
 struct Args {
-    /// Trace this process only
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
+    /// Trace these processes only, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
     /// Show only calls that took at least this many milliseconds
-    #[arg(long, value_name = "MS", default_value = "0", hide_default_value = true)]
+    #[arg(long, value_name = "MS", default_value = "0", hide_default_value = true, value_parser = cli::whole::<u32>)]
     min_latency: u32,
     #[command(flatten)]
     buffer: Buffer,
@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let filter = Filter::new(&args.common).pid(args.pid);
+    let filter = Filter::new(&args.common).pids(&args.pid);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(SyncsnoopSkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;

@@ -26,14 +26,14 @@ const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || c
 #[derive(Parser)]
 #[command(version, about)]
 struct Args {
-    /// Trace this process only
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
-    /// Trace this thread only
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    tid: Option<u32>,
+    /// Trace these processes only, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
+    /// Trace these threads only, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    tid: Vec<u32>,
     /// Trace only the children of this process
-    #[arg(short = 'c', long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short = 'c', long, value_name = "PID", value_parser = cli::id)]
     ppid: Option<u32>,
     /// Seconds between outputs; without it, one output at the end
     #[arg(short, long, value_parser = seconds)]
@@ -42,7 +42,7 @@ struct Args {
     #[arg(short, long, value_parser = seconds)]
     duration: Option<Duration>,
     /// Show the top N rows, by number of calls (by time with -L)
-    #[arg(short = 'T', long, value_name = "N", default_value_t = 10)]
+    #[arg(short = 'T', long, value_name = "N", default_value = "10", value_parser = cli::whole::<usize>)]
     top: usize,
     /// Count only calls that failed
     #[arg(short = 'x', long)]
@@ -99,7 +99,7 @@ fn run(args: Args) -> Result<()> {
         return out.flush();
     }
     let mut command = args.exec.start()?;
-    let filter = Filter::new(&args.common).pid(args.pid).tid(args.tid).ppid(args.ppid).command(&command);
+    let filter = Filter::new(&args.common).pids(&args.pid).tids(&args.tid).ppid(args.ppid).command(&command);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(SyscountSkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;

@@ -26,9 +26,9 @@ const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || c
 #[command(mut_arg("buffer", |argument| argument.default_value("2M")))]
 #[command(mut_arg("cgroup", |argument| argument.short('c')))]
 struct Args {
-    /// Show only connections of this process
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
+    /// Show only connections of these processes, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
     /// Show only IPv4
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     ipv4: bool,
@@ -72,13 +72,13 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let filter = Filter::new(&args.common).pid(args.pid).maps(&args.maps);
+    let filter = Filter::new(&args.common).pids(&args.pid).maps(&args.maps);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(TcptopSkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;
         args.buffer.apply(setup)
     })?;
-    let mut watch = Watch::new(&skel, args.choice(), args.common.verbose)?;
+    let mut watch = Watch::new(&skel, args.choice(), args.common.verbose > 0)?;
     let _links = corescope::attach(&skel, &args.common)?;
     // Connections that began since the first look, whose begin nobody saw.
     watch.look(true)?;
@@ -88,7 +88,7 @@ fn run(args: Args) -> Result<()> {
 impl Args {
     fn choice(&self) -> Choice {
         let maps = self.maps.cgroupmap.is_some() || self.maps.mntnsmap.is_some();
-        let owned_only = self.pid.is_some() || self.common.cgroup.is_some() || maps;
+        let owned_only = !self.pid.is_empty() || self.common.cgroup.is_some() || maps;
         Choice { ipv4_only: self.ipv4, ipv6_only: self.ipv6, owned_only }
     }
 }

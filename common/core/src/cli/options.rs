@@ -10,7 +10,7 @@ pub struct Common {
     #[arg(long)]
     pub json: bool,
 
-    /// Trace only tasks in this cgroup v2 directory and below
+    /// Trace only tasks in this cgroup v2 directory and below; a unit's name will do, such as nginx.service
     #[arg(long, value_name = "PATH")]
     pub cgroup: Option<PathBuf>,
 
@@ -18,7 +18,7 @@ pub struct Common {
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
 
-    /// Report loading and attaching on standard error
-    #[arg(long)]
-    pub verbose: bool,
+    /// Report loading and attaching on standard error; given twice, also what libbpf says of it
+    #[arg(long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
 }

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Command, CommandFactory, FromArgMatches};
+use clap::{ArgAction, Command, CommandFactory, FromArgMatches};
 
 use super::alias::{self, Alias};
 use super::manual::Manual;
@@ -63,10 +63,15 @@ pub fn main_of<Args: CommandFactory + FromArgMatches>(
 
 /// The command line of a tool, with its manual behind `--help`.
 fn command<Args: CommandFactory>(manual: &Manual, alias: Option<&Alias>) -> Command {
-    // Of an option that is given twice the last counts, as in BCC: aliases and scripts have defaults.
-    let mut command = Args::command().args_override_self(true).after_long_help(manual.help());
+    let mut command = Args::command().after_long_help(manual.help()).mut_args(|argument| {
+        // A flag may be given twice; of two values one would be dropped without a word.
+        let is_flag = matches!(argument.get_action(), ArgAction::SetTrue);
+        let id = argument.get_id().clone();
+        if is_flag { argument.overrides_with(id) } else { argument }
+    });
     if let Some(alias) = alias {
-        command = command.name(alias.name).bin_name(alias.name).about(alias.about);
+        // What the user says counts, and not what the name stands for.
+        command = command.args_override_self(true).name(alias.name).bin_name(alias.name).about(alias.about);
     }
     // `-v` is the short form of --verbose wherever BCC has no other use for the letter.
     let taken = command.get_arguments().any(|argument| argument.get_short() == Some('v'));

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use libbpf_rs::ProgramType;
 
-use super::pseudo::DEBUGFS;
+use super::perf;
+use super::pseudo::{DEBUGFS, SECURITYFS};
 use super::types::Types;
 
 const CAP_SYS_ADMIN: u32 = 21;
+const CAP_SYS_RESOURCE: u32 = 24;
 const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
 
@@ -26,10 +28,10 @@ pub fn permits_fentry() -> bool {
     loads && (!cfg!(target_arch = "aarch64") || attaches())
 }
 
-/// Whether the kernel has kprobes (`CONFIG_KPROBE_EVENTS`), for what a tool can do without.
+/// Whether the kernel has kprobes (`CONFIG_KPROBE_EVENTS`) and lets this process have them, for what a tool can do without.
 #[must_use]
 pub fn has_kprobes() -> bool {
-    Path::new("/sys/bus/event_source/devices/kprobe").exists()
+    Path::new("/sys/bus/event_source/devices/kprobe").exists() && perf::is_permitted()
 }
 
 /// Whether the kernel preempts its own code, as far as it says so: then a program at a function may wait for its CPU again,
@@ -55,19 +57,33 @@ pub fn page_size() -> u64 {
     u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
 
-/// Whether the process may load tracing programs as far as its capabilities go (capabilities(7)).
+/// Why the kernel refuses this process something, as far as its privileges go (capabilities(7)); none if it is privileged.
 #[must_use]
-pub fn is_privileged() -> bool {
-    let Ok(status) = fs::read_to_string("/proc/self/status") else {
-        return true;
-    };
-    let effective = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(u64::MAX);
-    let has = |capability: u32| effective & (1 << capability) != 0;
-    has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON))
+pub fn lacking() -> Option<String> {
+    let has = |capability: u32| effective() & (1 << capability) != 0;
+    if !(has(CAP_SYS_ADMIN) || has(CAP_BPF) && has(CAP_PERFMON)) {
+        return Some("BPF programs need privileges: run it as root, or with CAP_BPF and CAP_PERFMON".into());
+    }
+    // Up to 5.10 the kernel counts maps as locked memory; the type went away with that.
+    let counts = || Types::read(None).is_ok_and(|types| types.has_type("bpf_map_memory"));
+    (!has(CAP_SYS_RESOURCE) && counts()).then(|| {
+        "before Linux 5.11 BPF maps count as locked memory, of which this process may not have enough: it also needs \
+            CAP_SYS_RESOURCE, or a higher limit (ulimit -l)"
+            .into()
+    })
+}
+
+/// The capabilities that count, as bits.
+fn effective() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(u64::MAX)
+}
+
+/// Whether the kernel is locked down so far that no BPF program may read its memory (kernel_lockdown(7)).
+#[must_use]
+pub fn is_locked_down() -> bool {
+    SECURITYFS.read("lockdown").is_ok_and(|levels| levels.contains("[confidentiality]"))
 }
 
 /// The sentence for libbpf's failure to load, from what it said on the way.

@@ -1,5 +1,6 @@
 //! perf_event_open(2), for what BPF programs are attached to.
 
+use std::fs;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 
@@ -28,6 +29,21 @@ pub(crate) fn open(attributes: Attributes, cpu: u32) -> io::Result<OwnedFd> {
     let attributes = Attributes { size, ..attributes };
     // SAFETY: the pointer is to a local whose size it states; the new descriptor has no other owner.
     unsafe { own(libc::syscall(libc::SYS_perf_event_open, &raw const attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC)) }
+}
+
+/// Whether this process may have events of all tasks. Debian's kernels have a level of `kernel.perf_event_paranoid` that takes
+/// CAP_SYS_ADMIN.
+pub(crate) fn is_permitted() -> bool {
+    const PERF_TYPE_SOFTWARE: u32 = 1;
+    const PERF_COUNT_SW_DUMMY: u64 = 9;
+    let nothing = Attributes { kind: PERF_TYPE_SOFTWARE, config: PERF_COUNT_SW_DUMMY, ..Attributes::default() };
+    open(nothing, 0).is_ok()
+}
+
+/// Why the kernel refuses events, if it does.
+pub(crate) fn refusal() -> Option<String> {
+    let level = || fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").unwrap_or_default();
+    (!is_permitted()).then(|| format!("kernel.perf_event_paranoid is {}, which takes CAP_SYS_ADMIN", level().trim()))
 }
 
 /// A descriptor that a system call returned, or its error.

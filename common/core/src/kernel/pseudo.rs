@@ -26,6 +26,8 @@ pub(crate) const TRACEFS: FileSystem = FileSystem {
 };
 pub(crate) const DEBUGFS: FileSystem =
     FileSystem { name: c"debugfs", magic: 0x6462_6720, mounts: &[c"/sys/kernel/debug"] };
+pub(crate) const SECURITYFS: FileSystem =
+    FileSystem { name: c"securityfs", magic: 0x7363_6673, mounts: &[c"/sys/kernel/security"] };
 
 impl FileSystem {
     /// Reads a file.

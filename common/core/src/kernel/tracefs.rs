@@ -16,14 +16,15 @@ use super::pseudo::TRACEFS;
 pub fn attach(program: &ProgramMut<'_>, group: &str, name: &str) -> Result<Link> {
     let what = || format!("cannot trace {group}:{name}");
     let id = id(group, name).with_context(what)?;
-    let event = perf_event(id).with_context(what)?;
+    let event = perf_event(id)
+        .with_context(|| [Some(what()), perf::refusal()].into_iter().flatten().collect::<Vec<_>>().join(": "))?;
     // The link closes the descriptor.
     program.attach_perf_event(event.into_raw_fd()).with_context(what)
 }
 
-/// Whether the kernel has the tracepoint `group:name`, and shows it.
+/// Whether the kernel has the tracepoint `group:name`, and lets this process have it.
 pub(crate) fn exists(group: &str, name: &str) -> bool {
-    id(group, name).is_ok()
+    id(group, name).is_ok() && perf::is_permitted()
 }
 
 fn id(group: &str, name: &str) -> Result<u64> {

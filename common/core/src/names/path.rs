@@ -19,9 +19,10 @@ pub fn join(names: &[u8], end: u32, tail: &[u8]) -> Option<Vec<u8>> {
         ROOT => Vec::new(),
         OUTSIDE => b"(unreachable)".to_vec(),
         CUT => b"...".to_vec(),
-        PSEUDO => return Some(names.join(&b':')),
+        PSEUDO => names.join(&b':'),
         _ => return None,
     };
+    let names = if end == PSEUDO { Vec::new() } else { names };
     for name in names.into_iter().chain((!tail.is_empty()).then_some(tail)) {
         path.push(b'/');
         path.extend_from_slice(name);
@@ -61,6 +62,7 @@ mod tests {
         assert_eq!(joined(b"y\0x\0", CUT, b"z").as_deref(), Some(".../x/y/z"));
         assert_eq!(joined(b"TCP\0sockfs\0", PSEUDO, b"").as_deref(), Some("sockfs:TCP"));
         assert_eq!(joined(b"\0pipefs\0", PSEUDO, b"").as_deref(), Some("pipefs:"));
+        assert_eq!(joined(b"memfd:x\0tmpfs\0", PSEUDO, b"rel").as_deref(), Some("tmpfs:memfd:x/rel"));
         assert_eq!(joined(b"", 0, b"b"), None);
     }
 }

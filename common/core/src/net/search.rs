@@ -8,9 +8,9 @@ use libbpf_rs::{IterOpts, Link, ProgramMut};
 use crate::read::iterate;
 
 /// Files are passed on, and processes change their names: owners are looked for again so often.
-const REFRESH: Duration = Duration::from_secs(10);
+const REFRESH: Duration = Duration::from_secs(1);
 /// A search may take at most one part in so many of the time.
-const SHARE: u32 = 20;
+const SHARE: u32 = 50;
 
 /// An iterator over all open files, and when it is worth running.
 #[derive(Debug)]

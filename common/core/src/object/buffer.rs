@@ -31,15 +31,21 @@ impl Buffer {
     /// # Errors
     /// The object has no such map.
     pub fn apply(&self, setup: &mut Setup<'_>) -> Result<()> {
-        self.apply_for(setup, setup.largest_event())
+        self.apply_at_least(setup, setup.largest_event().saturating_mul(2))
     }
 
-    /// The same where records of `record` bytes are built in the buffer itself.
+    /// The same where records of `record` bytes are built in the buffer itself if they are larger than others, each with all of
+    /// its room as long as it is not done: eight of them at once, and as many that wait to be read.
     ///
     /// # Errors
     /// The object has no such map.
     pub fn apply_for(&self, setup: &mut Setup<'_>, record: u64) -> Result<()> {
-        let size = self.buffer.max(kernel::page_size()).max(record.saturating_mul(2)).next_power_of_two().min(LARGEST);
+        let scratch = setup.largest_event();
+        self.apply_at_least(setup, if record > scratch { record.saturating_mul(16) } else { scratch.saturating_mul(2) })
+    }
+
+    fn apply_at_least(&self, setup: &mut Setup<'_>, least: u64) -> Result<()> {
+        let size = self.buffer.max(kernel::page_size()).max(least).next_power_of_two().min(LARGEST);
         setup.size("events", u32::try_from(size)?)?;
         setup.set("wakeup_bytes", WAKEUP.min(size / 4))
     }

@@ -1,17 +1,17 @@
 //! Which tasks a tool looks at: the settings of bpf/include/task/filter.bpf.h.
 
-use std::fs;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use libbpf_rs::{MapCore, MapHandle};
 
+use super::cgroup::Cgroup;
 use super::setup::Setup;
 use crate::cli::exec::Command;
 use crate::cli::{Common, Usage};
+use crate::process::complain;
+use crate::process::subjects::{self, What};
 
 /// BCC's two flags for maps that the user pinned in the BPF file system.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -33,8 +33,6 @@ const IDS: usize = 64;
 /// Checks that are not set cost nothing: the kernel drops them when it loads the program.
 #[derive(Debug, Default)]
 pub struct Filter<'a> {
-    pid: Option<u32>,
-    tid: Option<u32>,
     pids: &'a [u32],
     tids: &'a [u32],
     ppid: Option<u32>,
@@ -52,31 +50,17 @@ impl<'a> Filter<'a> {
         Self { cgroup: common.cgroup.as_deref(), ..Self::default() }
     }
 
-    /// One process.
-    #[must_use]
-    pub fn pid(mut self, pid: Option<u32>) -> Self {
-        self.pid = pid;
-        self
-    }
-
-    /// One thread.
-    #[must_use]
-    pub fn tid(mut self, tid: Option<u32>) -> Self {
-        self.tid = tid;
-        self
-    }
-
     /// These processes; all of them, where the list is empty.
     #[must_use]
     pub fn pids(mut self, pids: &'a [u32]) -> Self {
-        (self.pid, self.pids) = one_or_many(pids);
+        self.pids = pids;
         self
     }
 
     /// These threads; all of them, where the list is empty.
     #[must_use]
     pub fn tids(mut self, tids: &'a [u32]) -> Self {
-        (self.tid, self.tids) = one_or_many(tids);
+        self.tids = tids;
         self
     }
 
@@ -117,22 +101,27 @@ impl<'a> Filter<'a> {
 
     /// Whether something is asked for, besides pinned maps.
     fn is_any(&self) -> bool {
-        let numbers = [self.pid, self.tid, self.ppid, self.command, self.uid];
+        let numbers = [self.ppid, self.command, self.uid];
         numbers.iter().any(Option::is_some)
             || !(self.pids.is_empty() && self.tids.is_empty())
             || self.comm.is_some()
             || self.cgroup.is_some()
     }
 
-    /// Sets the constants of an object whose program includes filter.bpf.h.
+    /// Sets the constants of an object whose program includes filter.bpf.h. The tool ends with the processes that it traces by
+    /// id, or whose children it traces.
     ///
     /// # Errors
-    /// The cgroup or a pinned map is not what it should be.
+    /// There is no such process; the cgroup or a pinned map is not what it should be.
     pub fn apply(&self, setup: &mut Setup<'_>) -> Result<()> {
-        setup.set("filter_tgid", self.pid.unwrap_or(0))?;
-        setup.set("filter_tid", self.tid.unwrap_or(0))?;
-        setup.set("filter_tgids", list(self.pids)?)?;
-        setup.set("filter_tids", list(self.tids)?)?;
+        subjects::ask_for(What::Process, self.pids)?;
+        subjects::ask_for(What::Thread, self.tids)?;
+        subjects::ask_for(What::Process, self.ppid.as_slice())?;
+        for (one, many, ids) in [("filter_tgid", "filter_tgids", self.pids), ("filter_tid", "filter_tids", self.tids)] {
+            let (id, ids) = one_or_many(ids);
+            setup.set(one, id.unwrap_or(0))?;
+            setup.set(many, list(ids)?)?;
+        }
         setup.set("filter_ppid", self.ppid.unwrap_or(0))?;
         follow(setup, self.command)?;
         if let Some(uid) = self.uid {
@@ -144,10 +133,12 @@ impl<'a> Filter<'a> {
             setup.set("filter_comm", comm_bytes(comm))?;
         }
         if let Some(path) = self.cgroup {
-            let (id, level) = cgroup(path).with_context(|| format!("--cgroup {}", path.display()))?;
+            let cgroup = Cgroup::find(path).with_context(|| format!("--cgroup {}", path.display()))?;
             setup.set("filter_by_cgroup", true)?;
-            setup.set("filter_cgroup_id", id)?;
-            setup.set("filter_cgroup_level", level)?;
+            setup.set("filter_cgroup_level", cgroup.level)?;
+            setup.follow_when_loaded(cgroup.path);
+        } else {
+            setup.leave_out("filter_cgroup")?;
         }
         let maps = self.maps.cloned().unwrap_or_default();
         setup.set("filter_any", self.is_any() || maps.cgroupmap.is_some() || maps.mntnsmap.is_some())?;
@@ -183,6 +174,19 @@ fn list(ids: &[u32]) -> Result<[u32; IDS]> {
     Ok(list)
 }
 
+/// As much of a name as the kernel keeps of a thread's, its first 15 bytes; that there was more is reported.
+#[must_use]
+pub fn thread_name(name: &str) -> &[u8] {
+    let kept = &name.as_bytes()[..name.len().min(15)];
+    if kept.len() < name.len() {
+        complain(&format!(
+            "the kernel keeps 15 bytes of a thread's name: looking for {}",
+            String::from_utf8_lossy(kept)
+        ));
+    }
+    kept
+}
+
 /// A task's name as the kernel side compares it: cut to 15 bytes, as the kernel cuts it.
 #[must_use]
 pub fn comm_bytes(comm: &[u8]) -> [u8; 16] {
@@ -207,66 +211,17 @@ fn use_pinned(setup: &mut Setup<'_>, map: &'static str, constant: &str, path: Op
     Ok(())
 }
 
-/// The id and the depth of a cgroup v2 directory.
-fn cgroup(path: &Path) -> Result<(u64, u32)> {
-    // Of the initial cgroup namespace, PROC_CGROUP_INIT_INO in include/linux/proc_ns.h. In others the directories above
-    // are hidden, and with them the depth.
-    const INITIAL_NAMESPACE: u64 = 0xefff_fffb;
-    let path = path.canonicalize()?;
-    let status = fs::metadata(&path)?;
-    ensure!(status.is_dir(), "not a directory");
-    ensure!(
-        fs::metadata("/proc/self/ns/cgroup").is_ok_and(|namespace| namespace.ino() == INITIAL_NAMESPACE),
-        "filters by cgroup work in the initial cgroup namespace only; run it on the host"
-    );
-    let mounts = fs::read("/proc/self/mountinfo").context("cannot read /proc/self/mountinfo")?;
-    let Some(mount) = cgroup2_mounts(&mounts).into_iter().find(|mount| path.starts_with(mount)) else {
-        bail!("not a cgroup v2 directory");
-    };
-    let depth = path.strip_prefix(&mount)?.components().count();
-    // The inode number of a cgroup's directory is its id (kernfs, on 64-bit systems).
-    Ok((status.ino(), u32::try_from(depth)?))
-}
-
-/// Where cgroup v2 is mounted with its root, from mountinfo (proc_pid_mountinfo(5)).
-fn cgroup2_mounts(mountinfo: &[u8]) -> Vec<PathBuf> {
-    let mut mounts = Vec::new();
-    for line in mountinfo.split(|byte| *byte == b'\n') {
-        let fields: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
-        let kind = fields.iter().position(|field| *field == b"-").and_then(|dash| fields.get(dash + 1));
-        if let (Some(b"cgroup2"), Some(b"/"), Some(point)) =
-            (kind.map(|k| &**k), fields.get(3).map(|f| &**f), fields.get(4))
-        {
-            mounts.push(PathBuf::from(std::ffi::OsStr::from_bytes(point)));
-        }
-    }
-    mounts
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{IDS, cgroup, cgroup2_mounts, comm_bytes, list, one_or_many};
-    use std::path::{Path, PathBuf};
-
-    #[test]
-    fn cgroup_mounts_are_found_by_type_and_root() {
-        let mountinfo = b"29 23 0:26 / /sys/fs/cgroup/unified rw,nosuid shared:4 - cgroup2 cgroup rw\n\
-            30 23 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
-            31 23 0:26 /sub /mnt/sub rw - cgroup2 cgroup rw\n";
-        assert_eq!(cgroup2_mounts(mountinfo), [PathBuf::from("/sys/fs/cgroup/unified")]);
-    }
-
-    #[test]
-    fn what_is_no_cgroup_is_refused() {
-        assert!(cgroup(Path::new("/tmp")).is_err());
-        assert!(cgroup(Path::new("/nonexistent")).is_err());
-    }
+    use super::{IDS, comm_bytes, list, one_or_many, thread_name};
 
     #[test]
     fn names_are_cut_as_the_kernel_cuts_them() {
         assert_eq!(comm_bytes(b"0123456789abcdefXYZ"), comm_bytes(b"0123456789abcde"));
         assert_ne!(comm_bytes(b"a"), comm_bytes(b"b"));
+        assert_eq!((thread_name("victoria-metrics"), thread_name("short")), (&b"victoria-metric"[..], &b"short"[..]));
     }
+
     #[test]
     fn one_id_needs_no_list() {
         assert_eq!(one_or_many(&[7]), (Some(7), &[][..]));

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 
 use super::setup::Setup;
+use crate::kernel::perf;
 use crate::kernel::section::Section;
 use crate::kernel::{has_kprobes, permits_fentry, preempts_itself, tracefs};
 
@@ -88,7 +89,10 @@ fn missing(setup: &Setup<'_>, section: Section<'_>) -> Option<String> {
     let has_function = |name| setup.types().is_ok_and(|types| types.has_function(name));
     Some(match section {
         Section::TypedFunction(name) if has_function(name) => "programs at functions (fentry, fexit)".into(),
-        Section::Kprobe(name) if has_function(name) => "kprobes (CONFIG_KPROBE_EVENTS)".into(),
+        Section::Kprobe(name) if has_function(name) => match perf::refusal() {
+            Some(refusal) => format!("kprobes for this process: {refusal}"),
+            None => "kprobes (CONFIG_KPROBE_EVENTS)".into(),
+        },
         _ => format!("{what} {name}"),
     })
 }

@@ -5,15 +5,15 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
-use libbpf_rs::{Link, OpenObject};
+use libbpf_rs::{Link, Object, OpenObject, Program};
 
-use super::setup::{self, Setup};
+use super::setup::Setup;
 use super::{targets, variants};
 use crate::cli::options::Common;
 use crate::kernel::section::Section;
 use crate::kernel::{self, log, tracefs};
-use crate::process::complain;
 use crate::process::memory::{self, MemoryFile};
+use crate::process::{complain, counted};
 
 /// Opens the object, lets `configure` set its constants and maps, and loads it.
 ///
@@ -27,7 +27,7 @@ pub fn load<'obj, Builder: SkelBuilder<'obj>>(
 ) -> Result<<Builder::Output as OpenSkel<'obj>>::Output> {
     kernel::check_btf(common.btf.as_deref())?;
     memory::give_back();
-    log::capture(common.verbose);
+    log::capture(common.verbose > 1);
     targets::register();
     let mut types = MemoryFile::new().context("cannot make a file in memory")?;
     builder.object_builder_mut().btf_custom_path(types.path())?;
@@ -41,9 +41,12 @@ pub fn load<'obj, Builder: SkelBuilder<'obj>>(
     }
     // What libbpf is to look through are the types of this kernel, but few of them.
     types.write(&setup.mentioned_types()?).context("cannot write to memory")?;
-    let inner = setup.into_inner_maps();
+    let rest = setup.into_rest();
     let skel = open.load().map_err(|error| refusal(error, "load"))?;
-    setup::insert_inner_maps(skel.object(), &inner)?;
+    rest.finish(skel.object())?;
+    if common.verbose > 0 {
+        report(skel.object());
+    }
     memory::give_back();
     Ok(skel)
 }
@@ -70,10 +73,18 @@ pub fn attach<'obj>(skel: &impl Skel<'obj>, common: &Common) -> Result<Vec<Link>
     }
     // An error was an answer to libbpf's probing of the kernel where everything went well in the end.
     let _ = log::take_warnings();
-    if common.verbose {
-        complain(&format!("attached {} programs in {:.1} ms", links.len(), start.elapsed().as_secs_f64() * 1e3));
+    if common.verbose > 0 {
+        let programs = counted(links.len() as u64, "program");
+        complain(&format!("attached {programs} in {:.1} ms", start.elapsed().as_secs_f64() * 1e3));
     }
     Ok(links)
+}
+
+/// A line for each program that was loaded.
+fn report(object: &Object) {
+    for program in object.progs().filter(Program::autoload) {
+        complain(&format!("loaded {}, {}", program.name().to_string_lossy(), program.section().to_string_lossy()));
+    }
 }
 
 /// An error of libbpf with its cause and remedy, as far as they can be told.
@@ -82,21 +93,23 @@ fn refusal(error: libbpf_rs::Error, what: &str) -> anyhow::Error {
     if let Some(sentence) = kernel::explain(&warnings) {
         return anyhow!(sentence);
     }
+    if kernel::is_locked_down() {
+        return anyhow!("the kernel is locked down (confidentiality): it refuses BPF programs that read its memory");
+    }
     if error.kind() == libbpf_rs::ErrorKind::PermissionDenied {
-        return if kernel::is_privileged() {
-            anyhow!("the kernel refused permission to {what} the BPF program{}", details(&warnings))
-        } else {
-            anyhow!("BPF programs need privileges: run it as root, or with CAP_BPF and CAP_PERFMON")
+        return match kernel::lacking() {
+            Some(lacking) => anyhow!(lacking),
+            None => anyhow!("the kernel refused permission to {what} the BPF program{}", details(&warnings)),
         };
     }
     anyhow::Error::new(error).context(format!("the kernel refused to {what} the BPF program{}", details(&warnings)))
 }
 
-/// What libbpf said first and last: the verifier's log in between is for --verbose.
+/// What libbpf said first and last: the verifier's log in between is for those who ask.
 fn details(warnings: &[String]) -> String {
     match warnings.iter().filter(|line| !line.contains('\n')).collect::<Vec<_>>()[..] {
         [] => String::new(),
-        [only] => format!(" ({only}; --verbose tells more)"),
-        [first, .., last] => format!(" ({first}; {last}; --verbose tells more)"),
+        [only] => format!(" ({only}; --verbose twice tells more)"),
+        [first, .., last] => format!(" ({first}; {last}; --verbose twice tells more)"),
     }
 }

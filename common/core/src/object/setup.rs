@@ -3,11 +3,12 @@
 use std::cell::OnceCell;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::{AsRawLibbpf, Map, MapCore, MapFlags, MapHandle, Object, OpenObject, libbpf_sys};
 
+use super::cgroup;
 use crate::kernel::Types;
 use crate::kernel::btf::{Btf, MODULES as FOLDER, Names};
 use crate::kernel::section::Section;
@@ -20,11 +21,19 @@ pub struct Setup<'a> {
     modules: Vec<String>,
     types: OnceCell<(Types, Names)>,
     inner: Vec<(&'static str, MapHandle)>,
+    cgroup: Option<PathBuf>,
+}
+
+/// What is left to do when the object is loaded.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    inner: Vec<(&'static str, MapHandle)>,
+    cgroup: Option<PathBuf>,
 }
 
 impl<'a> Setup<'a> {
     pub(crate) fn of(object: &'a mut OpenObject, btf: Option<&'a Path>) -> Self {
-        Self { object, btf, modules: Vec::new(), types: OnceCell::new(), inner: Vec::new() }
+        Self { object, btf, modules: Vec::new(), types: OnceCell::new(), inner: Vec::new(), cgroup: None }
     }
 
     /// Takes along the types of a module: its structs can be read and its functions and tracepoints be attached to, as if they
@@ -90,9 +99,14 @@ impl<'a> Setup<'a> {
         self.inner.push((array, map));
     }
 
+    /// Follows the cgroup at a path for the filter of bpf/include/task/filter.bpf.h.
+    pub(crate) fn follow_when_loaded(&mut self, path: PathBuf) {
+        self.cgroup = Some(path);
+    }
+
     /// What is left to do when the object is loaded.
-    pub(crate) fn into_inner_maps(self) -> Vec<(&'static str, MapHandle)> {
-        self.inner
+    pub(crate) fn into_rest(self) -> Rest {
+        Rest { inner: self.inner, cgroup: self.cgroup }
     }
 }
 
@@ -105,15 +119,21 @@ pub(crate) fn map_of<'obj>(object: &'obj Object, name: &str) -> Result<Map<'obj>
     found.with_context(|| format!("the BPF object has no map `{name}`"))
 }
 
-/// Fills the arrays of maps of a loaded object.
-///
-/// # Errors
-/// The kernel refuses the inner map.
-pub(crate) fn insert_inner_maps(object: &Object, inner: &[(&'static str, MapHandle)]) -> Result<()> {
-    for (array, map) in inner {
-        map_of(object, array)?.update(&0u32.to_ne_bytes(), &map.as_fd().as_raw_fd().to_ne_bytes(), MapFlags::ANY)?;
+impl Rest {
+    /// Does it.
+    ///
+    /// # Errors
+    /// The kernel refuses an inner map, or does not share the memory of a map.
+    pub(crate) fn finish(self, object: &Object) -> Result<()> {
+        for (array, map) in &self.inner {
+            map_of(object, array)?.update(
+                &0u32.to_ne_bytes(),
+                &map.as_fd().as_raw_fd().to_ne_bytes(),
+                MapFlags::ANY,
+            )?;
+        }
+        self.cgroup.map_or(Ok(()), |path| cgroup::follow(object, path))
     }
-    Ok(())
 }
 
 impl Deref for Setup<'_> {

@@ -7,7 +7,6 @@ use anyhow::Result;
 use super::hooks;
 use super::setup::Setup;
 use crate::kernel::Types;
-use crate::kernel::section::Section;
 
 /// A program that is not preempted, at a classic tracepoint or a kprobe, for kernels that preempt programs at tracepoints.
 const CLASSIC: &str = "_classic";
@@ -28,7 +27,7 @@ pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<()> {
         let (classic, noloop) = (variant(CLASSIC), variant(NOLOOP));
         let chosen = match (&classic, &noloop) {
             (None, None) => continue,
-            (Some(classic), _) if preempts(setup.types()?) && can_attach(setup, classic)? => classic,
+            (Some(classic), _) if preempts(setup.types()?) && hooks::can_have(setup, classic)? => classic,
             (_, Some(noloop)) if !has_loop(setup.types()?) => noloop,
             _ => name,
         };
@@ -37,10 +36,4 @@ pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether the kernel has such hooks as the program is for, as far as not all kernels have them: classic tracepoints all do.
-fn can_attach(setup: &Setup<'_>, name: &str) -> Result<bool> {
-    let is_kprobe = matches!(Section::of(&hooks::section(setup, name)), Section::Kprobe(_));
-    Ok(!is_kprobe || hooks::can_have(setup, name)?)
 }

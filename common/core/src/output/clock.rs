@@ -1,9 +1,13 @@
 //! Kernel time to wall-clock time.
 
+use std::fs;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+
+use super::zone;
 
 /// Turns the nanoseconds of `bpf_ktime_get_boot_ns()` into dates and into seconds since the tool started.
 ///
@@ -52,7 +56,7 @@ impl Clock {
     /// What the time zone is called at present: `UTC`, `CEST`.
     #[must_use]
     pub fn zone_name(&mut self) -> String {
-        let zone = self.zone.get_or_insert_with(TimeZone::system);
+        let zone = self.zone.get_or_insert_with(zone::local);
         Timestamp::now().to_zoned(zone.clone()).strftime("%Z").to_string()
     }
 
@@ -94,7 +98,7 @@ impl Clock {
         let fraction = u32::try_from(real.rem_euclid(1_000_000_000)).unwrap_or(0);
         if second != self.second {
             self.second = second;
-            let zone = self.zone.get_or_insert_with(TimeZone::system);
+            let zone = self.zone.get_or_insert_with(zone::local);
             let time = Timestamp::from_second(second).unwrap_or_default().to_zoned(zone.clone());
             self.date = time.strftime("%Y-%m-%d").to_string();
             self.hms = time.strftime("%H:%M:%S").to_string();
@@ -120,12 +124,37 @@ fn boot_ns() -> u64 {
     // SAFETY: the pointer is to a local of the right type. CLOCK_BOOTTIME is there since 2.6.39.
     unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
     let duration = SignedDuration::new(time.tv_sec, i32::try_from(time.tv_nsec).unwrap_or(0));
-    u64::try_from(duration.as_nanos()).unwrap_or(0)
+    u64::try_from(duration.as_nanos() - namespace_offset_ns()).unwrap_or(0)
+}
+
+/// How far CLOCK_BOOTTIME is ahead in the time namespace of this process (time_namespaces(7)): the kernel side has the time of
+/// the initial one.
+fn namespace_offset_ns() -> i128 {
+    static OFFSET: OnceLock<i128> = OnceLock::new();
+    let namespace = |name| fs::read_link(format!("/proc/self/ns/{name}")).ok();
+    *OFFSET.get_or_init(|| {
+        // The file has the offsets that children get, who may be in another one.
+        let is_own = namespace("time") == namespace("time_for_children");
+        if is_own { boot_offset_ns(&fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default()) } else { 0 }
+    })
+}
+
+/// From lines such as `boottime 100000 0`: seconds and nanoseconds.
+fn boot_offset_ns(offsets: &str) -> i128 {
+    let line = offsets.lines().find_map(|line| line.strip_prefix("boottime")).unwrap_or_default();
+    let mut numbers = line.split_whitespace().map(|number| number.parse::<i128>().unwrap_or(0));
+    numbers.next().unwrap_or(0) * 1_000_000_000 + numbers.next().unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Clock;
+    use super::{Clock, boot_offset_ns};
+
+    #[test]
+    fn offsets_of_time_namespaces() {
+        let offsets = "monotonic           7         8\nboottime       -100000         5\n";
+        assert_eq!((boot_offset_ns(offsets), boot_offset_ns("")), (-99_999_999_999_995, 0));
+    }
 
     #[test]
     fn a_time_stamp_is_exact_to_the_nanosecond() {

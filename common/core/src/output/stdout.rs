@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use anyhow::anyhow;
 
 use super::clock::Clock;
-use crate::process::signals;
+use crate::process::{counted, signals};
 
 /// Rows are written when this much has gathered, at the latest.
 const BATCH: usize = 64 * 1024;
@@ -105,7 +105,9 @@ impl Output {
         match &self.error {
             None => Ok(()),
             Some(_) if self.is_closed() => Err(Closed.into()),
-            Some(error) => Err(anyhow!("cannot write to standard output: {error}; {} rows are lost", self.unwritten)),
+            Some(error) => {
+                Err(anyhow!("cannot write to standard output: {error}; lost {}", counted(self.unwritten as u64, "row")))
+            }
         }
     }
 

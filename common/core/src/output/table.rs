@@ -128,6 +128,13 @@ impl<Row> Table<Row> {
     }
 }
 
+/// A value as people read it.
+pub fn text(value: &Value<'_>, clock: &mut Clock) -> String {
+    let mut text = Vec::new();
+    push_text(&mut text, clock, value);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// Appends a value as people read it and gives the number of cells that it takes.
 pub fn push_text(out: &mut Vec<u8>, clock: &mut Clock, value: &Value<'_>) -> usize {
     let start = out.len();

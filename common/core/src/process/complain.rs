@@ -8,6 +8,12 @@ pub fn complain(sentence: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}: {sentence}", name());
 }
 
+/// A count and its noun: `1 row`, `2 rows`.
+#[must_use]
+pub fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 fn name() -> String {
     let path = std::env::args_os().next().unwrap_or_default();
     Path::new(&path).file_name().map_or_else(|| "corescope".into(), |name| name.to_string_lossy().into_owned())

@@ -14,6 +14,9 @@ pub(crate) struct Pages {
     length: usize,
 }
 
+// SAFETY: the mapping belongs to this value, whichever thread has it.
+unsafe impl Send for Pages {}
+
 impl Pages {
     /// Maps `length` bytes from `offset` on, which is a multiple of the page size.
     pub(crate) fn of(map: &impl MapCore, length: usize, writable: bool, offset: usize) -> io::Result<Self> {

@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::subjects;
+use crate::object::cgroup;
+
 static STOP: AtomicBool = AtomicBool::new(false);
 static SUSPEND: AtomicBool = AtomicBool::new(false);
 static WAKE: OnceLock<OwnedFd> = OnceLock::new();
@@ -154,8 +157,8 @@ fn timespec(time: Duration) -> libc::timespec {
 pub enum Woken {
     /// The descriptor is readable, or the time is over.
     Ready,
-    /// A signal asked the tool to end, nobody reads its output any more, the command of `--exec` has ended, or the time
-    /// of `--duration` is over.
+    /// A signal asked the tool to end, nobody reads its output any more, the command of `--exec` or all that the user asked
+    /// for by id have ended, or the time of `--duration` is over.
     Stop,
 }
 
@@ -182,15 +185,19 @@ pub fn wait_any(ready: &[BorrowedFd<'_>], timeout: Duration) -> Woken {
         watch(DEADLINE.get().map_or(-1, AsRawFd::as_raw_fd), libc::POLLIN),
     ];
     let own = fds.len();
+    fds.extend(cgroup::changes().map(|fd| watch(fd, libc::POLLIN)));
+    fds.extend(subjects::ends().into_iter().map(|fd| watch(fd, libc::POLLIN)));
+    let given = fds.len();
     fds.extend(ready.iter().map(|fd| watch(fd.as_raw_fd(), libc::POLLIN)));
     // ppoll, for poll's milliseconds would turn a short sleep into a busy loop.
     let time = timespec(timeout);
     // SAFETY: both pointers are to locals, and the length is that of the vector.
     unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, &raw const time, std::ptr::null()) };
+    cgroup::look();
     let gone = |fd: &libc::pollfd| fd.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0;
-    if fds[1].revents & libc::POLLERR != 0 || fds[own..].iter().any(gone) {
+    if fds[1].revents & libc::POLLERR != 0 || fds[given..].iter().any(gone) {
         stop();
     }
     let ended = fds[2..own].iter().any(|fd| fd.revents & libc::POLLIN != 0);
-    if ended || stopped() { Woken::Stop } else { Woken::Ready }
+    if ended || stopped() || subjects::have_ended() { Woken::Stop } else { Woken::Ready }
 }

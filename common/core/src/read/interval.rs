@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use crate::cli;
 use crate::process::signals::{self, Woken};
 
 /// BCC's positional `[interval [count]]`.
@@ -14,7 +15,7 @@ pub struct Interval {
     pub interval: Option<Duration>,
 
     /// Number of outputs
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(value_parser = cli::count::<u64>)]
     pub count: Option<u64>,
 }
 

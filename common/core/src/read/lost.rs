@@ -9,14 +9,17 @@ use libbpf_rs::{MapCore, Object, libbpf_sys};
 
 use crate::output::Output;
 use crate::output::json::Object as JsonObject;
-use crate::process::complain;
 use crate::process::pages::Pages;
+use crate::process::{complain, counted};
 
 /// Why something was lost, in the order of `enum lost_reason`.
 const REASONS: [(&str, &str); 3] = [
     ("buffer", "the event buffer was full; a larger --buffer holds more"),
     ("map", "a map in the kernel was full"),
-    ("stack", "a stack could not be stored, so they are counted without it; a larger --stack-storage-size holds more"),
+    (
+        "stack",
+        "a stack could not be stored, so what it belongs to is counted without it; a larger --stack-storage-size holds more",
+    ),
 ];
 
 /// Room for counts of each CPU, `struct lost_counts`.
@@ -101,13 +104,14 @@ pub struct Missing {
 }
 
 fn lost(count: u64, reason: &'static str, why: &str) -> Missing {
-    Missing { key: "lost", count, reason, sentence: format!("lost {count} events: {why}") }
+    Missing { key: "lost", count, reason, sentence: format!("lost {}: {why}", counted(count, "event")) }
 }
 
 /// The kernel does not start a program that is running on the same CPU already, as in a task that was preempted or below
 /// an interrupt. It may have been called for something that would not have been printed.
 fn skipped(count: u64) -> Missing {
-    let sentence = format!("the kernel skipped {count} calls of a busy program: up to as many events are missing");
+    let calls = counted(count, "call");
+    let sentence = format!("the kernel skipped {calls} of a busy program: up to as many events are missing");
     Missing { key: "skipped", count, reason: "recursion", sentence }
 }
 

@@ -42,6 +42,14 @@ impl Cgroup {
         Self(path)
     }
 
+    /// Removes it and makes it again: another cgroup at the same path.
+    ///
+    /// # Panics
+    /// There are processes in it.
+    pub fn renew(&self) {
+        fs::remove_dir(&self.0).and_then(|()| fs::create_dir(&self.0)).expect("an empty cgroup");
+    }
+
     /// Its directory.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -9,20 +9,55 @@ use corescope_testing::tool::binary;
 use corescope_testing::{Scratch, process};
 
 use crate::{each_tool, tried};
+use corescope_testing::kernels::series;
 use corescope_testing::run::{Ended, Run, refuses};
 
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 /// The user `nobody`.
 const NOBODY: u32 = 65534;
 
-#[test]
-fn not_root() {
-    // Where the binary itself lies may be closed to others. All copies come first: a program that is open for writing,
-    // be it in a process that another thread has just forked, cannot be executed.
-    let scratch = Scratch::new("not-root");
+/// Where the binaries themselves lie may be closed to others. All copies come first: a program that is open for writing, be it
+/// in a process that another thread has just forked, cannot be executed.
+fn copies(name: &str) -> Scratch {
+    let scratch = Scratch::new(name);
     for name in &tried() {
         fs::copy(binary(name), scratch.join(name)).expect("a readable binary");
     }
+    scratch
+}
+
+/// What docs/kernels.md says: two capabilities, one more where maps count as locked memory; what Debian's kernels refuse with
+/// those is not needed, or the tool says what is.
+#[test]
+fn with_the_capabilities_that_are_needed() {
+    const CAP_SYS_RESOURCE: u32 = 24;
+    const CAP_PERFMON: u32 = 38;
+    const CAP_BPF: u32 = 39;
+    let scratch = copies("capabilities");
+    let counts_memory = series().is_some_and(|series| series == "5.10");
+    each_tool(|name| {
+        let run = |capabilities: &[u32]| {
+            Run::start_program(name, &scratch.join(name), |command| process::only_capabilities(command, capabilities))
+        };
+        if counts_memory {
+            run(&[CAP_PERFMON, CAP_BPF]).end().refused("CAP_SYS_RESOURCE");
+        }
+        let mut run =
+            run(if counts_memory { &[CAP_PERFMON, CAP_BPF, CAP_SYS_RESOURCE] } else { &[CAP_PERFMON, CAP_BPF] });
+        if run.attaches() {
+            run.stop().well();
+        } else {
+            run.end().refused("CAP_SYS_ADMIN");
+        }
+        Run::start_program(name, &scratch.join(name), |command| process::only_capabilities(command, &[CAP_BPF]))
+            .end()
+            .refused("run it as root, or with CAP_BPF and CAP_PERFMON");
+    });
+}
+
+#[test]
+fn not_root() {
+    let scratch = copies("not-root");
     each_tool(|name| {
         let mut command = Command::new(scratch.join(name));
         let output = command.uid(NOBODY).gid(NOBODY).stdin(Stdio::null()).output().expect("the tool starts");

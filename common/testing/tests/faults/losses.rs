@@ -53,9 +53,8 @@ impl Account {
         for sentence in ended.sentences() {
             let words: Vec<&str> = sentence.split(' ').collect();
             for three in words.windows(3) {
-                match three {
-                    [count, "rows", "are"] | ["lost", count, "events:"] => account.lost += count.parse().unwrap_or(0),
-                    _ => (),
+                if let ["lost", count, "row" | "rows" | "event:" | "events:"] = three {
+                    account.lost += count.parse().unwrap_or(0);
                 }
             }
         }

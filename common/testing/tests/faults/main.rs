@@ -1,6 +1,7 @@
 //! The faults that every tool meets. No tool has code for these tests, and they name no tool.
 
 mod arguments;
+mod ids;
 mod kernel;
 mod losses;
 mod output;

@@ -2,7 +2,7 @@
 
 use corescope::clock::Clock;
 use corescope::column::Align;
-use corescope::table::push_text;
+use corescope::table::text;
 use corescope::{Value, escape};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -54,7 +54,7 @@ fn title<Row>(buffer: &mut Buffer, line: Rect, view: &View<'_, Row>, lines: &[&L
     let shown = &view.model.shown;
     let mut parts = vec![format!("{}  {}", view.top.name, shown.time)];
     let rates = sums(view.top, lines);
-    parts.extend(rates.iter().map(|(header, sum)| format!("{header} {}", value_text(sum, clock))));
+    parts.extend(rates.iter().map(|(header, sum)| format!("{header} {}", text(sum, clock))));
     parts.push(match view.state.offset {
         0 => format!("rows {}", lines.len()),
         offset => format!("rows {} from {}", lines.len(), offset + 1),
@@ -93,12 +93,6 @@ fn sums<Row>(top: &Top<Row>, lines: &[&Line<Row>]) -> Vec<(&'static str, Value<'
         })
     };
     rates.map(|column| (column.header, sum(column.value))).collect()
-}
-
-fn value_text(value: &Value<'_>, clock: &mut Clock) -> String {
-    let mut text = Vec::new();
-    push_text(&mut text, clock, value);
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn escaped(text: &str) -> String {

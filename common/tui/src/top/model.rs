@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use corescope::clock::Clock;
-use corescope::table::push_text;
+use corescope::table::text;
 use corescope::{Table, Value};
 
 use super::Top;
@@ -90,12 +90,7 @@ fn contains<Row>(top: &Top<Row>, line: &Line<Row>, needle: &str, clock: &mut Clo
 
 /// What the columns say of a row, escaped.
 pub(crate) fn cells<Row>(table: &Table<Row>, row: &Row, clock: &mut Clock) -> Vec<String> {
-    let mut cell = |value: &Value<'_>| {
-        let mut text = Vec::new();
-        push_text(&mut text, clock, value);
-        String::from_utf8_lossy(&text).into_owned()
-    };
-    table.shown().iter().map(|column| cell(&(column.value)(row))).collect()
+    table.shown().iter().map(|column| text(&(column.value)(row), clock)).collect()
 }
 
 /// Sorts by a column of the live screen: amounts from the largest, texts from A, and what is equal always the same way.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::value_parser;
+use corescope::cli;
 use corescope::interval::seconds;
 
 /// How screens follow each other.
@@ -15,13 +15,13 @@ pub struct TopOptions {
     #[arg(short = 'S', long)]
     pub nosummary: bool,
     /// Show at most this many rows of each table
-    #[arg(short, long, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
+    #[arg(short, long, value_name = "COUNT", value_parser = cli::count::<u32>)]
     pub rows: Option<u32>,
     /// Seconds between screens
     #[arg(value_parser = seconds, default_value = "1")]
     pub interval: Duration,
     /// Number of screens
-    #[arg(value_parser = value_parser!(u64).range(1..))]
+    #[arg(value_parser = cli::count::<u64>)]
     pub count: Option<u64>,
 }
 

@@ -27,9 +27,9 @@ const BEGIN: &str = "copy_process";
 #[derive(Parser)]
 #[command(version, about)]
 struct Args {
-    /// Trace this process only
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
+    /// Trace these processes only, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
     #[command(flatten)]
     sides: Sides,
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let filter = Filter::new(&args.common).pid(args.pid);
+    let filter = Filter::new(&args.common).pids(&args.pid);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(@TYPE@SkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;
@@ -63,7 +63,7 @@ fn run(args: Args) -> Result<()> {
     })?;
     let out = Output::new(args.common.json);
     let mut sums = Sums::<Key, u64>::default();
-    let format = Format::of(&args.sides, args.common.verbose, false, 1);
+    let format = Format::of(&args.sides, args.common.verbose > 0, false, 1);
     let summary = Summary::new(StackMap::new(&skel.maps.stacks), &args.storage, format);
     let links = corescope::attach(&skel, &args.common)?;
     let times = Times { interval: args.interval.interval, count: args.interval.count.unwrap_or(u64::MAX) };

@@ -19,9 +19,9 @@ struct Args {
     /// Show the time of day
     #[arg(short = 'T', long)]
     time: bool,
-    /// Trace this process only
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
+    /// Trace these processes only, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
     #[command(flatten)]
     buffer: Buffer,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let filter = Filter::new(&args.common).pid(args.pid);
+    let filter = Filter::new(&args.common).pids(&args.pid);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(@TYPE@SkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;

@@ -19,9 +19,9 @@ const MANUAL: Manual = Manual { text: include_str!("../manual.md"), fields: || c
 #[derive(Parser)]
 #[command(version, about)]
 struct Args {
-    /// Trace this process only
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
+    /// Trace these processes only, separated by commas
+    #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
+    pid: Vec<u32>,
     #[command(flatten)]
     interval: Interval,
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let filter = Filter::new(&args.common).pid(args.pid);
+    let filter = Filter::new(&args.common).pids(&args.pid);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(@TYPE@SkelBuilder::default(), &mut object, &args.common, |setup| filter.apply(setup))?;
     let out = Output::new(args.common.json);
