@@ -68,7 +68,7 @@ static __always_inline bool wanted(__u32 options)
 {
 	if (audited_only && options & CAP_OPT_NOAUDIT)
 		return false;
-	if (bpf_get_current_pid_tgid() >> 32 == own_pid)
+	if (current_tgid() == own_pid)
 		return false;
 	return filter_allows_current();
 }

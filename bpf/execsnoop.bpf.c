@@ -61,8 +61,8 @@ static __always_inline void fill_task(struct execsnoop_event *event, struct task
 	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
 
 	event->time_ns = bpf_ktime_get_boot_ns();
-	event->pid = BPF_CORE_READ(task, tgid);
-	event->ppid = BPF_CORE_READ(parent, tgid);
+	event->pid = task_tgid(task);
+	event->ppid = task_tgid(parent);
 	event->uid = BPF_CORE_READ(task, cred, uid.val);
 	event->cpu = bpf_get_smp_processor_id();
 	event->ret = ret;

@@ -148,9 +148,9 @@ static __always_inline int ends(struct task_struct *task, bool last)
 	if (!event)
 		return 0;
 	event->time_ns = bpf_ktime_get_boot_ns();
-	event->pid = task->tgid;
-	event->tid = per_thread ? task->pid : task->tgid;
-	event->ppid = BPF_CORE_READ(task, real_parent, tgid);
+	event->pid = typed_tgid(task);
+	event->tid = per_thread ? typed_tid(task) : event->pid;
+	event->ppid = filter_parent(task);
 	event->status = status;
 	event->flags = 0;
 	event->args_len = 0;

@@ -144,7 +144,7 @@ static __always_inline int returned(struct syscall *call, long ret)
 	event->time_ns = now;
 	event->latency_ns = latency;
 	fill_current(&event->pid, &event->tid, NULL, event->comm);
-	event->ppid = BPF_CORE_READ(parent, tgid);
+	event->ppid = task_tgid(parent);
 	event->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
 	event->ret = ret;
 	event->call = call->action;

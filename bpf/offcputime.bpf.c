@@ -107,8 +107,8 @@ static __always_inline void returns(struct task_struct *task, __u64 now)
 	leave->time_ns = 0;
 	if (away_ns < min_ns || away_ns > max_ns)
 		return;
-	key.pid = task->tgid;
-	key.tid = task->pid;
+	key.pid = typed_tgid(task);
+	key.tid = typed_tid(task);
 	key.user_stack = leave->user_stack;
 	key.kernel_stack = leave->kernel_stack;
 	copy_comm(key.comm, task);

@@ -74,9 +74,9 @@ static __always_inline int marked(struct task_struct *victim)
 	if (!event)
 		return 0;
 	event->time_ns = bpf_ktime_get_boot_ns();
-	event->pid = bpf_get_current_pid_tgid() >> 32;
+	event->pid = current_tgid();
 	bpf_get_current_comm(event->comm, COMM_LEN);
-	event->victim_pid = BPF_CORE_READ(victim, tgid);
+	event->victim_pid = task_tgid(victim);
 	event->victim_uid = BPF_CORE_READ(victim, cred, uid.val);
 	event->victim_score_adj = BPF_CORE_READ(victim, signal, oom_score_adj);
 	BPF_CORE_READ_STR_INTO(&event->victim_comm, victim, comm);

@@ -39,8 +39,8 @@ __u64 cut_short;   /* waits of which the part on another CPU is not known, for w
 static __always_inline struct runqlat_key key_of(struct task_struct *task)
 {
 	return (struct runqlat_key){
-		.pid = by_pid ? task->tgid : 0,
-		.tid = by_tid ? task->pid : 0,
+		.pid = by_pid ? typed_tgid(task) : 0,
+		.tid = by_tid ? typed_tid(task) : 0,
 		.pidns = by_pid || by_tid ? 0 : task_pid_namespace(task),
 	};
 }

@@ -101,7 +101,7 @@ static __always_inline bool sigsnoop_target_allowed(struct task_struct *target)
 {
 	__u64 comm[COMM_LEN / 8] = {};
 
-	if (!kill_tpid_allowed(target->tgid))
+	if (!kill_tpid_allowed(typed_tgid(target)))
 		return false;
 	if (!filter_by_tcomm)
 		return true;
@@ -136,8 +136,8 @@ int BPF_PROG(sigsnoop_generate, int signal, void *pointer, struct task_struct *t
 	event->time_ns = bpf_ktime_get_boot_ns();
 	event->signal = signal;
 	event->code = info.code;
-	event->tpid = target->tgid;
-	event->ttid = group ? 0 : target->pid;
+	event->tpid = typed_tgid(target);
+	event->ttid = group ? 0 : typed_tid(target);
 	event->result = result;
 	event->call = KILL_NONE;
 	event->compat = false;

@@ -89,11 +89,6 @@ const volatile __u32 sigreturn_compat;
 
 static const struct syscount_process no_calls;
 
-static __always_inline __u32 current_tgid(void)
-{
-	return bpf_get_current_pid_tgid() >> 32;
-}
-
 /* A process is called what its first thread is called. */
 static __always_inline void name_process(struct syscount_process *process)
 {
@@ -240,7 +235,7 @@ int syscount_enter_classic(struct trace_event_raw_sys_enter *ctx)
 /* The last call of a thread does not return. */
 static __always_inline int ends(struct task_struct *task)
 {
-	__u32 tgid = task->tgid;
+	__u32 tgid = typed_tgid(task);
 	struct syscount_process *process;
 	bool compat = syscall_is_compat();
 	__u64 number;

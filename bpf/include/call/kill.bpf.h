@@ -149,9 +149,9 @@ static __always_inline int kill_returned(struct syscall *call, long result)
 	/* There may be a thread of that number in another process than the call named. */
 	task = result == KILL_ESRCH ? NULL : pid_task(pid);
 	if (task) {
-		event->tpid = BPF_CORE_READ(task, tgid);
+		event->tpid = task_tgid(task);
 		if (event->ttid)
-			event->ttid = BPF_CORE_READ(task, pid);
+			event->ttid = task_tid(task);
 		BPF_CORE_READ_STR_INTO(&event->tcomm, task, comm);
 	}
 	if (call->action == KILL_PIDFD && (__u32)syscall_argument(call, 3) == KILL_FOR_GROUP)

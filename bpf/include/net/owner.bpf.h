@@ -57,7 +57,7 @@ static __always_inline void owner_name(struct sock_owner *owner, struct task_str
 /* The current task, where owner_is_current(). */
 static __always_inline void owner_fill(struct sock_owner *owner)
 {
-	owner->pid = bpf_get_current_pid_tgid() >> 32;
+	owner->pid = current_tgid();
 	owner_name(owner, (void *)bpf_get_current_task());
 }
 
@@ -82,7 +82,7 @@ static __always_inline int owner_search(struct bpf_iter__task_file *ctx)
 		return 0;
 	found.time_ns = bpf_ktime_get_boot_ns();
 	found.sock = (__u64)sk;
-	found.owner.pid = task->tgid;
+	found.owner.pid = typed_tgid(task);
 	owner_name(&found.owner, task);
 	bpf_seq_write(ctx->meta->seq, &found, sizeof(found));
 	return 0;

@@ -106,7 +106,7 @@ static __always_inline void filter_add(__u32 tgid)
 	SEC("tp_btf/sched_process_exec")                                                                               \
 	int BPF_PROG(tool##_command_exec, struct task_struct *task)                                                    \
 	{                                                                                                              \
-		if (task->tgid == filter_command)                                                                      \
+		if (typed_tgid(task) == filter_command)                                                                \
 			filter_add(task->tgid);                                                                        \
 		return 0;                                                                                              \
 	}                                                                                                              \
@@ -137,16 +137,23 @@ static __always_inline bool filter_lists(const volatile __u32 *ids, __u32 id)
 	return false;
 }
 
+static __always_inline __u32 filter_parent(struct task_struct *task)
+{
+	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+
+	return task_tgid(parent);
+}
+
 /* What is left to ask of a task when its ids are right. */
 static __always_inline bool filter_allows_apart_from_ids(struct task_struct *task)
 {
 	__u64 id;
 
-	if (filter_tgids[0] && !filter_lists(filter_tgids, BPF_CORE_READ(task, tgid)))
+	if (filter_tgids[0] && !filter_lists(filter_tgids, task_tgid(task)))
 		return false;
-	if (filter_tids[0] && !filter_lists(filter_tids, BPF_CORE_READ(task, pid)))
+	if (filter_tids[0] && !filter_lists(filter_tids, task_tid(task)))
 		return false;
-	if (filter_ppid && BPF_CORE_READ(task, real_parent, tgid) != filter_ppid)
+	if (filter_ppid && filter_parent(task) != filter_ppid)
 		return false;
 	if (filter_by_uid && BPF_CORE_READ(task, cred, uid.val) != filter_uid)
 		return false;
@@ -172,9 +179,12 @@ static __always_inline bool filter_allows(struct task_struct *task)
 {
 	if (!filter_any)
 		return true;
-	if (filter_tgid && BPF_CORE_READ(task, tgid) != filter_tgid)
+	/* Who has no id in the tool's PID namespace is not there to be seen. */
+	if (ids_namespace && !ids_tid(task))
 		return false;
-	if (filter_tid && BPF_CORE_READ(task, pid) != filter_tid)
+	if (filter_tgid && task_tgid(task) != filter_tgid)
+		return false;
+	if (filter_tid && task_tid(task) != filter_tid)
 		return false;
 	if (filter_command && !filter_started(BPF_CORE_READ(task, tgid)))
 		return false;
@@ -188,6 +198,8 @@ static __always_inline bool filter_allows_current(void)
 
 	if (!filter_any)
 		return true;
+	if (ids_namespace)
+		return filter_allows((void *)bpf_get_current_task());
 	if (filter_tgid || filter_tid || filter_command) {
 		ids = bpf_get_current_pid_tgid();
 		if (filter_tgid && ids >> 32 != filter_tgid)

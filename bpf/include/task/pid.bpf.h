@@ -48,10 +48,10 @@ static __always_inline struct task_struct *pid_task(struct pid *pid)
 	return first ? (void *)first - bpf_core_field_offset(struct task_struct, pid_links) : NULL;
 }
 
-/* The number that all of the machine knows it by. */
+/* Its number in the tool's PID namespace. */
 static __always_inline __s32 pid_number(struct pid *pid)
 {
-	return BPF_CORE_READ(pid, numbers[0].nr);
+	return ids_namespace ? ids_of(pid) : BPF_CORE_READ(pid, numbers[0].nr);
 }
 
 #define PID_ANON_INODE_MAGIC 0x09041934

@@ -4,6 +4,7 @@
 #define CORESCOPE_TASK_H
 
 #include "base/core.bpf.h"
+#include "task/ids.bpf.h"
 
 /* Of a kernel stack: x86-64 without KASAN, arm64 with pages of 4 KiB. */
 #define THREAD_SIZE (16 * 1024)
@@ -79,16 +80,16 @@ static __always_inline void fill_current(__u32 *pid, __u32 *tid, __u32 *uid, __u
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
 		struct task_struct *task = bpf_get_current_task_btf();
 
-		*pid = task->tgid;
-		*tid = task->pid;
+		*pid = typed_tgid(task);
+		*tid = typed_tid(task);
 		if (uid)
 			*uid = task->cred->uid.val;
 		copy_comm(comm, task);
 	} else {
 		__u64 ids = bpf_get_current_pid_tgid();
 
-		*pid = ids >> 32;
-		*tid = ids;
+		*pid = ids_namespace ? ids_tgid((void *)bpf_get_current_task()) : ids >> 32;
+		*tid = ids_namespace ? ids_tid((void *)bpf_get_current_task()) : ids;
 		if (uid)
 			*uid = bpf_get_current_uid_gid();
 		bpf_get_current_comm(comm, COMM_LEN);

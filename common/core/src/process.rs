@@ -2,6 +2,7 @@
 
 mod complain;
 pub mod memory;
+pub(crate) mod namespace;
 pub(crate) mod pages;
 pub mod signals;
 pub(crate) mod subjects;

@@ -3,13 +3,12 @@
 use std::ffi::CString;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::{fs, ptr};
+use std::ptr;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::process::signals;
+use crate::process::{namespace, signals};
 
 /// The option of tools that run a command.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -47,15 +46,12 @@ impl Exec {
     pub fn start(&self) -> Result<Command> {
         let Some(Words(words)) = &self.words else { return Ok(Command(None)) };
         ensure!(
-            fs::metadata("/proc/self/ns/pid").is_ok_and(|namespace| namespace.ino() == INITIAL_NAMESPACE),
-            "--exec works in the initial PID namespace only; run it on the host"
+            namespace::is_own(),
+            "--exec needs a /proc of this process's own PID namespace (unshare --mount-proc makes one)"
         );
         Ok(Command(Some(Process::start(words).context("cannot start a process for the command")?)))
     }
 }
-
-/// `PROC_PID_INIT_INO` in include/linux/proc_ns.h. In others processes have other ids than the kernel side sees.
-const INITIAL_NAMESPACE: u64 = 0xefff_fffc;
 
 /// The process of a command, if there is one. It gets SIGTERM where the tool ends first.
 #[derive(Debug)]

@@ -14,6 +14,10 @@ pub struct Common {
     #[arg(long, value_name = "PATH")]
     pub cgroup: Option<PathBuf>,
 
+    /// In a PID namespace, trace all processes of the machine and show their ids in the initial namespace
+    #[arg(long)]
+    pub host_pids: bool,
+
     /// Read the kernel's types (BTF) from this file, if the kernel does not provide them
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,

@@ -11,6 +11,7 @@ use super::setup::Setup;
 use crate::cli::exec::Command;
 use crate::cli::{Common, Usage};
 use crate::process::complain;
+use crate::process::namespace;
 use crate::process::subjects::{self, What};
 
 /// BCC's two flags for maps that the user pinned in the BPF file system.
@@ -41,13 +42,16 @@ pub struct Filter<'a> {
     comm: Option<&'a [u8]>,
     cgroup: Option<&'a Path>,
     maps: Option<&'a PinnedMaps>,
+    namespace: Option<u32>,
+    host_pids: bool,
 }
 
 impl<'a> Filter<'a> {
     /// All tasks in the cgroup of `--cgroup`.
     #[must_use]
     pub fn new(common: &'a Common) -> Self {
-        Self { cgroup: common.cgroup.as_deref(), ..Self::default() }
+        let namespace = if common.host_pids { None } else { namespace::of_ids() };
+        Self { cgroup: common.cgroup.as_deref(), namespace, host_pids: common.host_pids, ..Self::default() }
     }
 
     /// These processes; all of them, where the list is empty.
@@ -106,6 +110,7 @@ impl<'a> Filter<'a> {
             || !(self.pids.is_empty() && self.tids.is_empty())
             || self.comm.is_some()
             || self.cgroup.is_some()
+            || self.namespace.is_some()
     }
 
     /// Sets the constants of an object whose program includes filter.bpf.h. The tool ends with the processes that it traces by
@@ -114,9 +119,15 @@ impl<'a> Filter<'a> {
     /// # Errors
     /// There is no such process; the cgroup or a pinned map is not what it should be.
     pub fn apply(&self, setup: &mut Setup<'_>) -> Result<()> {
-        subjects::ask_for(What::Process, self.pids)?;
-        subjects::ask_for(What::Thread, self.tids)?;
-        subjects::ask_for(What::Process, self.ppid.as_slice())?;
+        // Of ids of another namespace nothing is known here.
+        if !self.host_pids || namespace::of_ids().is_none() {
+            subjects::ask_for(What::Process, self.pids)?;
+            subjects::ask_for(What::Thread, self.tids)?;
+            subjects::ask_for(What::Process, self.ppid.as_slice())?;
+        } else if self.command.is_some() {
+            return Err(Usage("--exec and --host-pids exclude each other in a PID namespace".into()).into());
+        }
+        setup.set("ids_namespace", self.namespace.unwrap_or(0))?;
         for (one, many, ids) in [("filter_tgid", "filter_tgids", self.pids), ("filter_tid", "filter_tids", self.tids)] {
             let (id, ids) = one_or_many(ids);
             setup.set(one, id.unwrap_or(0))?;

@@ -3,8 +3,8 @@
 use anyhow::{Result, bail};
 
 use super::setup::Setup;
-use crate::kernel::perf;
 use crate::kernel::section::Section;
+use crate::kernel::{self, perf};
 use crate::kernel::{has_kprobes, permits_fentry, preempts_itself, tracefs};
 
 /// Of each row loads the first program that this kernel can have, and none of the others; gives their names in the order of
@@ -19,7 +19,7 @@ use crate::kernel::{has_kprobes, permits_fentry, preempts_itself, tracefs};
 pub fn choose<'name>(setup: &mut Setup<'_>, rows: &[&[&'name str]]) -> Result<Vec<&'name str>> {
     let mut chosen = Vec::new();
     for row in rows {
-        let Some(name) = first(setup, row)? else { bail!(refusal(setup, row)) };
+        let Some(name) = first(setup, row)? else { bail!(kernel::lacking().unwrap_or_else(|| refusal(setup, row))) };
         chosen.push(name);
     }
     Ok(chosen)

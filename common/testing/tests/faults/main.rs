@@ -4,6 +4,7 @@ mod arguments;
 mod ids;
 mod kernel;
 mod losses;
+mod namespaces;
 mod output;
 mod signals;
 
