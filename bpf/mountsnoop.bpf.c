@@ -116,9 +116,11 @@ static __always_inline __u64 fill(struct mountsnoop_event *event, const __u32 in
 /* Where there is no room the call has a line without its latency. */
 static __always_inline int entered(struct syscall *call)
 {
-	struct mountsnoop_start start = { .time_ns = bpf_ktime_get_boot_ns() };
+	struct mountsnoop_start *start = start_current();
 
-	start_keep(&start);
+	if (!start || (start->time_ns && syscall_begins_again(call)))
+		return 0;
+	start->time_ns = bpf_ktime_get_boot_ns();
 	return 0;
 }
 

@@ -42,7 +42,7 @@ EVENTS_NOT_NESTED(syncsnoop_event, PATH_NAMES_ROOM);
 
 const volatile __u64 min_latency_ns;
 
-/* Of a thread's call that has not returned. */
+/* Of a thread's call that has not returned: also of one that a signal interrupts, and the kernel begins again. */
 struct syncsnoop_start {
 	__u64 time_ns;           /* 0: none is known */
 	const struct path *path; /* of the descriptor: to be known again, and not to be followed */
@@ -64,10 +64,12 @@ static __always_inline const struct path *described_path(struct syscall *call)
 /* Where there is no room, the row says that its start is not known. */
 static __always_inline int entered(struct syscall *call)
 {
-	struct syncsnoop_start start = { .path = described_path(call) };
+	struct syncsnoop_start *start = start_current();
 
-	start.time_ns = bpf_ktime_get_boot_ns();
-	start_keep(&start);
+	if (!start || (start->time_ns && syscall_begins_again(call)))
+		return 0;
+	start->path = described_path(call);
+	start->time_ns = bpf_ktime_get_boot_ns();
 	return 0;
 }
 

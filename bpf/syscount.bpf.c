@@ -73,9 +73,18 @@ struct {
 /* The call that a thread is in, with -L. */
 struct syscount_start {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
-	__u64 number;
+	__u32 number;
+	__u32 again; /* a signal has interrupted it, and the kernel may begin it again: still the same call */
 };
 STARTS(syscount_start);
+
+/* Calls that a signal has interrupted and that have not returned, by thread. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct syscount_start);
+} interrupted SEC(".maps");
 
 const volatile bool by_process;
 const volatile bool latency;
@@ -86,6 +95,8 @@ const volatile __u32 only_native = SYSCOUNT_PLACES; /* places */
 const volatile __u32 only_compat = SYSCOUNT_PLACES;
 const volatile __u32 sigreturn_native; /* places of rt_sigreturn */
 const volatile __u32 sigreturn_compat;
+const volatile __u32 restart_native; /* numbers of restart_syscall, by which the kernel goes on with some calls */
+const volatile __u32 restart_compat;
 
 static const struct syscount_process no_calls;
 
@@ -186,21 +197,88 @@ static __always_inline int returned(__u64 number, long ret, __u64 ns)
 	return 0;
 }
 
+/* Not a return to the caller: the kernel begins the call again, or lets it return EINTR when the signal has been handled. */
+static __always_inline int interrupts(__u64 number)
+{
+	struct syscount_start start = {};
+	__u32 tid = bpf_get_current_pid_tgid();
+
+	if (!filter_allows_current())
+		return 0;
+	if (latency && (!start_take(&start) || start.number != number))
+		start.time_ns = 0;
+	start.number = number;
+	start.again = true;
+	bpf_map_update_elem(&interrupted, &tid, &start, BPF_ANY);
+	if (latency && start.time_ns)
+		start_keep(&start);
+	return 0;
+}
+
+/* Gives the call of this thread that a signal has interrupted. */
+static __always_inline bool take_interrupted(struct syscount_start *taken)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct syscount_start *start = bpf_map_lookup_elem(&interrupted, &tid);
+
+	if (!start)
+		return false;
+	*taken = *start;
+	bpf_map_delete_elem(&interrupted, &tid);
+	return true;
+}
+
+static __always_inline __u64 time_of(struct syscount_start *start)
+{
+	return latency && start->time_ns ? bpf_ktime_get_ns() - start->time_ns : 0;
+}
+
+/* The end of a signal handler. Of an interrupted call this is the return, or the kernel goes on with it now. */
+static __always_inline int returns_from_handler(long ret)
+{
+	struct syscount_start start;
+
+	if (take_interrupted(&start)) {
+		if (ret == -EINTR)
+			returned(start.number, ret, time_of(&start));
+		else if (latency && start.time_ns)
+			start_keep(&start);
+	}
+	return returned(-1, ret, 0);
+}
+
 /* Whatever becomes of a call, its start is no other's. Without times there is nothing to be carried along. */
 static __always_inline int returns(__u64 number, long ret)
 {
+	struct syscount_start start;
+
+	if (number < SYSCALLS && syscall_is_interrupted(ret))
+		return interrupts(number);
+	if ((__s32)number == -1)
+		return returns_from_handler(ret);
+	if (number == (syscall_is_compat() ? restart_compat : restart_native) && take_interrupted(&start))
+		return returned(start.number, ret, time_of(&start));
 	return latency ? returned(number, ret, time_since_entry(number)) : returned(number, ret, 0);
 }
 
 static __always_inline int enters(__u64 number)
 {
-	struct syscount_start start = { .number = number };
+	struct syscount_start *start;
 
 	if (!filter_allows_current())
 		return 0;
-	start.time_ns = bpf_ktime_get_ns();
-	if (!start_keep(&start))
+	start = start_current();
+	if (!start) {
 		count_lost(LOST_MAP);
+		return 0;
+	}
+	if (start->again && start->time_ns && (start->number == number || number == restart_native)) {
+		start->again = false;
+		return 0;
+	}
+	start->again = false;
+	start->number = number;
+	start->time_ns = bpf_ktime_get_ns();
 	return 0;
 }
 

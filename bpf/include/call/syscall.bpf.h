@@ -132,6 +132,81 @@ static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
 #endif
 }
 
+#define EINTR 4
+/* What a call returns within the kernel when a signal has interrupted it. */
+#define ERESTARTSYS 512
+#define ERESTARTNOINTR 513
+#define ERESTARTNOHAND 514
+#define ERESTART_RESTARTBLOCK 516
+
+static __always_inline bool syscall_is_interrupted(long ret)
+{
+	return ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND || ret == -ERESTART_RESTARTBLOCK;
+}
+
+/* Actions of calls that a signal has interrupted, by thread; those of 32-bit callers with a bit more. */
+#define SYSCALL_COMPAT 0x100
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 512);
+	__type(key, __u32);
+	__type(value, __u32);
+} syscall_interrupted SEC(".maps");
+
+static __always_inline __u32 syscall_kept(struct syscall *call)
+{
+	return call->action | (call->compat ? SYSCALL_COMPAT : 0);
+}
+
+static __always_inline void syscall_keep_interrupted(struct syscall *call)
+{
+	__u32 tid = bpf_get_current_pid_tgid(), action = syscall_kept(call);
+
+	bpf_map_update_elem(&syscall_interrupted, &tid, &action, BPF_ANY);
+}
+
+static __always_inline bool syscall_take_interrupted(struct syscall *call)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	__u32 *action = bpf_map_lookup_elem(&syscall_interrupted, &tid);
+
+	if (!action)
+		return false;
+	call->action = *action & 0xff;
+	call->compat = *action & SYSCALL_COMPAT;
+	bpf_map_delete_elem(&syscall_interrupted, &tid);
+	return true;
+}
+
+/* Whether a call that begins is one that a signal has interrupted: for tools that keep when it began. */
+static __always_inline __unused bool syscall_begins_again(struct syscall *call)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	__u32 *action = bpf_map_lookup_elem(&syscall_interrupted, &tid);
+
+	if (!action || *action != syscall_kept(call))
+		return false;
+	bpf_map_delete_elem(&syscall_interrupted, &tid);
+	return true;
+}
+
+/*
+ * Whether a call that the tool looks at returns to its caller. One that a signal has interrupted does not: the kernel begins it
+ * again, which the caller never sees, or lets it return EINTR when the signal has been handled. That is at the end of
+ * rt_sigreturn(2), which has no number here and brings the call's registers back. (On arm64 all but the first argument.)
+ */
+static __always_inline bool syscall_returns(struct syscall *call, __u64 number, long ret)
+{
+	if (number >= SYSCALLS)
+		return ret == -EINTR && syscall_take_interrupted(call);
+	if (!syscall_wanted(call, number))
+		return false;
+	if (!syscall_is_interrupted(ret))
+		return true;
+	syscall_keep_interrupted(call);
+	return false;
+}
+
 /*
  * The programs of a tool where system calls return or begin: `handle` gets the call and, where it returns, its result.
  *
@@ -145,7 +220,7 @@ static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
 	{                                                                                                              \
 		struct syscall call = { .registers = registers, .noloop = without_loop };                              \
                                                                                                                        \
-		return syscall_wanted(&call, syscall_number(registers)) ? handle(&call, ret) : 0;                      \
+		return syscall_returns(&call, syscall_number(registers), ret) ? handle(&call, ret) : 0;                \
 	}
 #define SYSCALL_EXIT(name, handle)                                                                                     \
 	SYSCALL_EXIT_BTF(name, handle, false)                                                                          \
@@ -154,7 +229,7 @@ static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
 	{                                                                                                              \
 		struct syscall call = {};                                                                              \
                                                                                                                        \
-		if (!syscall_wanted(&call, ctx->id))                                                                   \
+		if (!syscall_returns(&call, ctx->id, ctx->ret))                                                        \
 			return 0;                                                                                      \
 		call.registers = syscall_registers();                                                                  \
 		return handle(&call, ctx->ret);                                                                        \

@@ -15,7 +15,7 @@
  *	if (start_take(&start))
  *		latency = now - start.time_ns;
  *
- * Those are for the current task; start_of(), start_new() and start_forget() for any.
+ * Those are for the current task, as is start_current(); start_of(), start_new() and start_forget() for any.
  */
 #ifndef CORESCOPE_START_H
 #define CORESCOPE_START_H
@@ -73,21 +73,30 @@ const volatile bool starts_by_task = true;
 		tid = task->pid;                                                                                       \
 		bpf_map_delete_elem(&starts_by_tid, &tid);                                                             \
 	}                                                                                                              \
+	/* What is kept of the current task, made if it is not there; NULL if there is no room. */                     \
+	static __always_inline __unused struct kept *start_current(void)                                               \
+	{                                                                                                              \
+		struct kept none = {}, *start;                                                                         \
+		__u32 tid;                                                                                             \
+                                                                                                                       \
+		if (starts_by_task)                                                                                    \
+			return bpf_task_storage_get(&starts, bpf_get_current_task_btf(), NULL,                         \
+						    BPF_LOCAL_STORAGE_GET_F_CREATE);                                   \
+		tid = bpf_get_current_pid_tgid();                                                                      \
+		start = bpf_map_lookup_elem(&starts_by_tid, &tid);                                                     \
+		if (start)                                                                                             \
+			return start;                                                                                  \
+		bpf_map_update_elem(&starts_by_tid, &tid, &none, BPF_NOEXIST);                                         \
+		return bpf_map_lookup_elem(&starts_by_tid, &tid);                                                      \
+	}                                                                                                              \
 	/* Keeps what begins in the current task; false if there is no room. */                                        \
 	static __always_inline __unused bool start_keep(const struct kept *start)                                      \
 	{                                                                                                              \
-		struct kept *place;                                                                                    \
-		__u32 tid;                                                                                             \
+		struct kept *place = start_current();                                                                  \
                                                                                                                        \
-		if (starts_by_task) {                                                                                  \
-			place = bpf_task_storage_get(&starts, bpf_get_current_task_btf(), NULL,                        \
-						     BPF_LOCAL_STORAGE_GET_F_CREATE);                                  \
-			if (place)                                                                                     \
-				*place = *start;                                                                       \
-			return place;                                                                                  \
-		}                                                                                                      \
-		tid = bpf_get_current_pid_tgid();                                                                      \
-		return !bpf_map_update_elem(&starts_by_tid, &tid, start, BPF_ANY);                                     \
+		if (place)                                                                                             \
+			*place = *start;                                                                               \
+		return place;                                                                                          \
 	}                                                                                                              \
 	/* Gives what has begun in the current task, which ends with this; false if its begin was not seen. */         \
 	static __always_inline __unused bool start_take(struct kept *taken)                                            \

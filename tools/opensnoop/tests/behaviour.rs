@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use corescope_testing::workload::open::{HERE, open_and_close, open_by_handle, open_unreadable, openat, openat2};
-use corescope_testing::workload::{Cgroup, bind_folder, own_folders, pin, tid};
+use corescope_testing::workload::{self, Cgroup, bind_folder, own_folders, pin, tid};
 use corescope_testing::{Scratch, Seen, Tool};
 use serde_json::{Value, json};
 
@@ -350,4 +350,48 @@ fn helper_starts_another() {
     let mut child = Command::new("/proc/self/exe");
     child.args(["--ignored", "--exact", "helper_opens"]).env("CS_OPEN", "/corescope/started");
     assert!(child.status().expect("this test again").success());
+}
+
+/// Opens a FIFO that nobody writes to.
+fn open_fifo(path: &OsStr) -> Result<OwnedFd, i32> {
+    openat(HERE, path, libc::O_RDONLY | libc::O_CLOEXEC, 0)
+}
+
+#[test]
+fn opens_that_signals_interrupt_are_one_open_or_say_so() {
+    const TIMES: usize = 5;
+    let scratch = Scratch::new("interrupted");
+    let fifo = scratch.join("fifo");
+    let name = std::ffi::CString::new(fifo.as_os_str().as_bytes()).expect("no NUL");
+    // SAFETY: the path ends in NUL.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    for restart in [false, true] {
+        let tool = trace(&[]);
+        let opens = || {
+            for _ in 0..if restart { 0 } else { TIMES } {
+                assert_eq!(open_fifo(fifo.as_os_str()).err(), Some(libc::EINTR));
+            }
+            assert!(open_fifo(fifo.as_os_str()).is_ok());
+        };
+        let tid = workload::interrupt(TIMES, restart, opens, || drop(File::options().write(true).open(&fifo)));
+        let seen = tool.stop();
+        let rows: Vec<&Value> =
+            seen.rows_with("tid", tid).into_iter().filter(|row| row["path"] == json!(fifo)).collect();
+        let errors = rows.iter().filter(|row| row["error"] == "EINTR").count();
+        assert_eq!((rows.len(), errors), if restart { (1, 0) } else { (TIMES + 1, TIMES) }, "{rows:?}");
+    }
+}
+
+#[test]
+fn an_empty_path_is_no_directory() {
+    let tool = trace(&["-F"]);
+    let folder = fs::File::open("/etc").expect("a folder");
+    let _ = openat(HERE, OsStr::new(""), libc::O_RDONLY, 0).expect_err("no file");
+    let memory = corescope_testing::workload::open::memory_file();
+    assert_eq!(openat(memory.as_raw_fd(), OsStr::new("rel"), libc::O_RDONLY, 0).err(), Some(libc::ENOTDIR));
+    drop(folder);
+    let seen = tool.stop();
+    assert_eq!(row(&seen, OsStr::new(""))["file"], Value::Null);
+    let relative = row(&seen, OsStr::new("rel"))["file"].as_str().expect("a name").to_string();
+    assert!(relative.starts_with("tmpfs:memfd:") && relative.ends_with("/rel"), "{relative}");
 }

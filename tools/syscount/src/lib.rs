@@ -15,7 +15,7 @@ use clap::Parser;
 use corescope::cli::exec::Exec;
 use corescope::column::{Column, Value};
 use corescope::interval::{Due, Interval, seconds};
-use corescope::syscalls::Abi;
+use corescope::syscalls::{self, Abi};
 use corescope::{Common, Filter, Manual, Output, Setup, Starts, Table, cli, column, errno, summarize};
 use counts::{Place, Reader, Row};
 
@@ -132,9 +132,10 @@ fn configure(args: &Args, setup: &mut Setup<'_>) -> Result<()> {
     let special = ["fork", "vfork", "clone", "clone3"].map(|name| (name, forks)).into_iter();
     let special = special.chain([("execve", execs), ("execveat", execs), ("exit", exits), ("exit_group", exits)]);
     setup.trace_calls(&special.collect::<Vec<_>>())?;
-    for (abi, place) in [(Abi::Native, "sigreturn_native"), (Abi::Compat, "sigreturn_compat")] {
-        setup.set(place, Place::named(abi, "rt_sigreturn").unwrap_or(0))?;
-    }
+    setup.set("sigreturn_native", Place::named(Abi::Native, "rt_sigreturn").unwrap_or(u32::MAX))?;
+    setup.set("sigreturn_compat", Place::named(Abi::Compat, "rt_sigreturn").unwrap_or(u32::MAX))?;
+    setup.set("restart_native", syscalls::number(Abi::Native, "restart_syscall").unwrap_or(u32::MAX))?;
+    setup.set("restart_compat", syscalls::number(Abi::Compat, "restart_syscall").unwrap_or(u32::MAX))?;
     let [native, compat] = args.syscall.unwrap_or_default().map(|place| place.unwrap_or(u32::MAX));
     setup.set("one_call", args.syscall.is_some())?;
     setup.set("only_native", native)?;

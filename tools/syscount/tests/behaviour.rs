@@ -431,3 +431,40 @@ fn the_kernel_has_no_system_call_that_the_list_lacks() {
     let unknown: Vec<_> = kernel.iter().filter(|name| !known.contains(**name) && !ALIASES.contains(name)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
+
+/// Reads from a pipe that others write to.
+fn read_from(pipe: &std::io::PipeReader) -> isize {
+    let mut byte = 0u8;
+    // SAFETY: the pointer is to one byte.
+    unsafe { libc::read(std::os::fd::AsRawFd::as_raw_fd(pipe), (&raw mut byte).cast(), 1) }
+}
+
+#[test]
+fn calls_that_signals_interrupt_are_counted_once() {
+    const TIMES: usize = 7;
+    for restart in [false, true] {
+        let me = std::process::id().to_string();
+        let tool = Tool::start("syscount", &["-L", "-p", &me, "--syscall", "read"]);
+        let (there, mut here) = std::io::pipe().expect("a pipe");
+        let start = std::time::Instant::now();
+        let reads = || {
+            for _ in 0..if restart { 0 } else { TIMES } {
+                assert_eq!(
+                    (read_from(&there), std::io::Error::last_os_error().raw_os_error()),
+                    (-1, Some(libc::EINTR))
+                );
+            }
+            assert_eq!(read_from(&there), 1);
+        };
+        workload::interrupt(TIMES, restart, reads, || std::io::Write::write_all(&mut here, &[0]).expect("a pipe"));
+        let took = u64::try_from(start.elapsed().as_nanos()).expect("not so long");
+        let seen = tool.stop();
+        // This thread looks at /proc meanwhile, whose files it reads to their ends: without errors, and in no time.
+        let row = seen.rows_with("syscall", "read")[0];
+        assert_eq!(row["errors"], if restart { 0 } else { TIMES }, "{row}");
+        let total = row["total_ns"].as_u64().expect("a number");
+        // The thread has slept for nearly all of the time.
+        assert!(total > took / 2 && total < took + took / 2, "{total} of {took}: {row}");
+        assert!(seen.rows_with("syscall", "restart_syscall").is_empty());
+    }
+}

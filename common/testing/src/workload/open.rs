@@ -120,3 +120,17 @@ unsafe fn own(result: libc::c_long) -> Result<OwnedFd, i32> {
 fn error() -> i32 {
     io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
+
+/// A file in memory, which is in no folder.
+///
+/// # Panics
+/// The kernel refuses.
+#[must_use]
+pub fn memory_file() -> OwnedFd {
+    // SAFETY: the name ends in NUL; a new descriptor has no other owner.
+    unsafe {
+        let fd = libc::memfd_create(c"cs-memory".as_ptr(), libc::MFD_CLOEXEC);
+        assert!(fd >= 0, "memfd_create");
+        OwnedFd::from_raw_fd(fd)
+    }
+}
