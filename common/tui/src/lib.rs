@@ -27,4 +27,4 @@ mod top;
 
 pub use heat::heat;
 pub use screen::{Pace, is_usable};
-pub use top::{Source, Span, Top, TopOptions, id};
+pub use top::{Group, Source, Span, Top, TopOptions, id};

@@ -1,6 +1,7 @@
 //! A top tool's output: a live screen of rows, plain screens, or JSON.
 
 mod draw;
+mod layout;
 mod live;
 mod model;
 mod options;
@@ -11,6 +12,7 @@ mod state;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 use std::os::fd::BorrowedFd;
 
+use corescope::column::Align;
 use corescope::lost::Lost;
 use corescope::{Column, Output, Result, Table};
 
@@ -57,6 +59,17 @@ pub(crate) struct Part<Row: 'static> {
     pub(crate) takes: fn(&Row) -> bool,
 }
 
+/// Rows that can be put together, by the key `g`.
+#[derive(Debug, Clone, Copy)]
+pub struct Group<Row> {
+    /// What they are put together by, such as `process`.
+    pub name: &'static str,
+    /// The same for rows that belong together ([`id`]).
+    pub key: fn(&Row) -> u64,
+    /// What is shown of them, of which there is one at least.
+    pub merge: fn(&[&Row]) -> Row,
+}
+
 /// What a top tool shows of its rows.
 #[derive(Debug)]
 pub struct Top<Row: 'static> {
@@ -66,6 +79,8 @@ pub struct Top<Row: 'static> {
     plain: Vec<Part<Row>>,
     sort: &'static str,
     sums: &'static [&'static str],
+    least: &'static [&'static str],
+    groups: &'static [Group<Row>],
     id: fn(&Row) -> u64,
     amount: fn(&Row) -> u64,
     rate: fn(&Row) -> u64,
@@ -89,7 +104,19 @@ impl<Row> Top<Row> {
     ) -> Self {
         let live = Table::new(columns);
         let sort = live.shown().first().map_or("", |column| column.header);
-        Self { name, columns, live, plain: Vec::new(), sort, sums: &[], id, amount, rate: amount }
+        Self {
+            name,
+            columns,
+            live,
+            plain: Vec::new(),
+            sort,
+            sums: &[],
+            least: &[],
+            groups: &[],
+            id,
+            amount,
+            rate: amount,
+        }
     }
 
     /// The columns of the live screen.
@@ -121,6 +148,21 @@ impl<Row> Top<Row> {
         self
     }
 
+    /// The headers of columns that go first where the live screen is too narrow for all, the least important one first; others
+    /// follow from the right, numbers last. The column that rows are sorted by stays.
+    #[must_use]
+    pub fn least(mut self, headers: &'static [&'static str]) -> Self {
+        self.least = headers;
+        self
+    }
+
+    /// How rows of the live screen can be put together.
+    #[must_use]
+    pub fn groups(mut self, groups: &'static [Group<Row>]) -> Self {
+        self.groups = groups;
+        self
+    }
+
     /// What a row's history shows; without it the amount.
     #[must_use]
     pub fn rate(mut self, rate: fn(&Row) -> u64) -> Self {
@@ -148,6 +190,17 @@ impl<Row> Top<Row> {
         } else {
             screen::run(&mut live::Live::new(&self, source, out.clock), lost, pace)
         }
+    }
+
+    /// The columns of the live screen in the order in which they go where there is no room for them.
+    fn leave_order(&self) -> Vec<usize> {
+        let columns = self.live.shown();
+        let place = |header: &&str| columns.iter().position(|column| column.header == *header);
+        let mut order: Vec<usize> = self.least.iter().filter_map(place).collect();
+        let mut others: Vec<usize> = (0..columns.len()).rev().filter(|index| !order.contains(index)).collect();
+        others.sort_by_key(|index| columns[*index].align == Align::Right);
+        order.extend(others);
+        order
     }
 
     /// The column that rows are sorted by at first: its index among those of the live screen.

@@ -28,6 +28,11 @@ impl Ends {
         Self { local: socket(ends.local, ends.local_port), remote: socket(ends.remote, ends.remote_port) }
     }
 
+    /// The same for both ends of a connection within this machine.
+    pub(crate) fn either_way(&self) -> [SocketAddr; 2] {
+        [self.local.min(self.remote), self.local.max(self.remote)]
+    }
+
     fn unknown() -> Self {
         let nowhere = SocketAddr::new(IpAddr::from([0, 0, 0, 0]), 0);
         Self { local: nowhere, remote: nowhere }

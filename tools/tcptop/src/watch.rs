@@ -98,6 +98,6 @@ impl Source<Row> for Watch {
 
     fn rows(&mut self, span: Span) -> Result<Vec<Row>> {
         self.look(false)?;
-        Ok(self.choice.rows(self.book.take(), span))
+        Ok(self.choice.rows(&self.book.take(), span))
     }
 }

@@ -29,9 +29,20 @@ impl History {
         self.0[LENGTH - 1] = rate;
     }
 
-    /// The highest bar is the row's own maximum: bars show the shape, numbers the size.
-    pub(crate) fn line(&self, bars: &Bars) -> String {
-        let most = self.0.iter().max().copied().unwrap_or(0);
+    /// The largest.
+    pub(crate) fn most(&self) -> u64 {
+        self.0.iter().max().copied().unwrap_or(0)
+    }
+
+    /// What two rows did together.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (own, other) in self.0.iter_mut().zip(other.0) {
+            *own = own.saturating_add(other);
+        }
+    }
+
+    /// The highest bar is `most`, which is one for all rows of a screen: those that do little have low bars.
+    pub(crate) fn line(&self, bars: &Bars, most: u64) -> String {
         self.0.iter().map(|rate| bars[eighths(*rate, most)]).collect()
     }
 }
@@ -49,16 +60,20 @@ mod tests {
     #[test]
     fn bars_are_relative_to_the_largest() {
         let mut history = History::default();
-        assert_eq!(history.line(&BLOCKS).trim(), "");
+        assert_eq!(history.line(&BLOCKS, history.most()).trim(), "");
         for rate in [0, 1, 50, 100, u64::MAX] {
             history.push(rate);
         }
-        assert_eq!(history.line(&ASCII).trim(), "...#");
+        assert_eq!(history.line(&ASCII, history.most()).trim(), "...#");
         let mut history = History::default();
         for rate in [1, 50, 100] {
             history.push(rate);
         }
-        assert_eq!(history.line(&BLOCKS).trim(), "▁▄█");
+        assert_eq!(history.line(&BLOCKS, 100).trim(), "▁▄█");
+        assert_eq!(history.line(&BLOCKS, 1000).trim(), "▁▁▁");
+        let mut both = history;
+        both.add(&history);
+        assert_eq!((both.most(), both.line(&BLOCKS, 200).trim()), (200, "▁▄█"));
     }
 
     #[test]
@@ -66,8 +81,8 @@ mod tests {
         let mut history = History::default();
         for rate in 0..100 {
             history.push(rate);
-            assert_eq!(history.line(&BLOCKS).chars().count(), LENGTH);
+            assert_eq!(history.line(&BLOCKS, 100).chars().count(), LENGTH);
         }
-        assert!(history.line(&BLOCKS).ends_with('█'));
+        assert!(history.line(&BLOCKS, 99).ends_with('█'));
     }
 }

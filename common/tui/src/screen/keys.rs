@@ -7,6 +7,10 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 pub(crate) enum Action {
     SortLeft,
     SortRight,
+    SortNumber,
+    ScrollLeft,
+    ScrollRight,
+    Group,
     Reverse,
     Filter,
     Earlier,
@@ -50,10 +54,17 @@ const DOWN: Key = key(&[Down, Char('j')], Action::Down, "down j", "scroll down")
 const HELP: Key = key(&[Char('h'), Char('?')], Action::Help, "h ?", "this help");
 const QUIT: Key = key(&[Char('q'), Esc], Action::Quit, "q Esc Ctrl-C", "quit");
 
+const DIGITS: &[KeyCode] =
+    &[Char('1'), Char('2'), Char('3'), Char('4'), Char('5'), Char('6'), Char('7'), Char('8'), Char('9')];
+
 /// Of a screen of rows.
 pub(crate) const TOP: &[Key] = &[
-    key(&[Char('<'), Char(','), Left], Action::SortLeft, "< left", "sort by the column to the left"),
-    key(&[Char('>'), Char('.'), Char('s'), Right], Action::SortRight, "> right s", "sort by the column to the right"),
+    key(&[Char('<'), Char(',')], Action::SortLeft, "<", "sort by the column to the left"),
+    key(&[Char('>'), Char('.'), Char('s')], Action::SortRight, "> s", "sort by the column to the right"),
+    key(DIGITS, Action::SortNumber, "1 to 9", "sort by the column of that number"),
+    key(&[Left], Action::ScrollLeft, "left", "columns to the left"),
+    key(&[Right], Action::ScrollRight, "right", "columns to the right"),
+    key(&[Char('g')], Action::Group, "g", "put rows together, such as those of a process"),
     key(&[Char('r')], Action::Reverse, "r", "reverse the order"),
     key(&[Char('/'), Char('f')], Action::Filter, "/ f", "show only rows that contain a text"),
     PAUSE,
@@ -63,7 +74,7 @@ pub(crate) const TOP: &[Key] = &[
     DOWN,
     key(&[PageUp], Action::PageUp, "pgup", "a page up"),
     key(&[PageDown], Action::PageDown, "pgdn", "a page down"),
-    key(&[Home, Char('g')], Action::First, "home g", "the first row"),
+    key(&[Home], Action::First, "home", "the first row"),
     key(&[End, Char('G')], Action::Last, "end G", "the last row"),
     HELP,
     QUIT,

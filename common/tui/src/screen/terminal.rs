@@ -1,5 +1,7 @@
 //! The terminal: taken for the live screen, and given back however that ends.
 
+mod deaths;
+
 use std::env;
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Stdout, Write};
@@ -50,6 +52,7 @@ impl Taken {
     pub(crate) fn enter() -> io::Result<Self> {
         restore_on_panic();
         signals::on_suspend();
+        deaths::restore_before();
         enable_raw_mode()?;
         let entered = execute!(io::stdout(), EnterAlternateScreen)
             .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));

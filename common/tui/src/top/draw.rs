@@ -10,16 +10,17 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 use super::Top;
+use super::layout::{self, Want};
 use super::model::{self, Line, Model};
 use super::state::{Mode, State};
-use crate::draw::bars::{Bars, LENGTH};
+use crate::draw::bars::{ASCII, Bars, LENGTH};
 use crate::draw::{line_at, put};
 use crate::screen::Status;
 
 /// Lines that are no rows: the title, the headers, and the keys or the filter.
 const HEAD: u16 = 2;
 const FOOT: u16 = 1;
-const HINTS: &str = "q quit  h help  </> sort  r reverse  / filter  p pause  +/- interval";
+const HINTS: &str = "q quit  h help  </> sort  r reverse  g group  / filter  p pause  +/- interval";
 const HISTORY: &str = "HISTORY";
 
 /// What a screen is made of.
@@ -59,12 +60,16 @@ fn title<Row>(buffer: &mut Buffer, line: Rect, view: &View<'_, Row>, lines: &[&L
         0 => format!("rows {}", lines.len()),
         offset => format!("rows {} from {}", lines.len(), offset + 1),
     });
-    parts.push(format!("every {} s", view.status.interval));
-    parts.push(format!("load {}", shown.load));
-    if !view.state.filter.is_empty() && view.state.mode != Mode::Filter {
-        parts.push(format!("only \"{}\"", escaped(&view.state.filter)));
+    if let Some(group) = view.state.group.checked_sub(1).and_then(|index| view.top.groups.get(index)) {
+        parts.push(format!("by {}", group.name));
     }
-    let text = parts.join("  ");
+    parts.push(format!("every {} s", view.status.interval));
+    let mut text = parts.join("  ");
+    let load = format!("  load {}", shown.load);
+    // All of it or nothing: half a number is another number.
+    if text.len() + load.len() <= line.width.into() {
+        text += &load;
+    }
     put(buffer, line, &text, Style::new().add_modifier(Modifier::BOLD));
     let mut notes = Vec::new();
     if view.status.lost > 0 {
@@ -103,6 +108,7 @@ fn escaped(text: &str) -> String {
 
 /// A column as it is on the screen.
 struct Place {
+    index: usize,
     x: u16,
     width: u16,
     align: Align,
@@ -111,53 +117,64 @@ struct Place {
 /// Headers and rows.
 fn table<Row>(buffer: &mut Buffer, area: Rect, view: &View<'_, Row>, lines: &[&Line<Row>], clock: &mut Clock) {
     let room = usize::from(area.height.saturating_sub(1));
-    let lines: Vec<_> = lines.iter().skip(view.state.offset).take(room).collect();
-    let cells: Vec<_> = lines.iter().map(|line| model::cells(&view.top.live, &line.row, clock)).collect();
+    let most = lines.iter().map(|line| line.history.most()).max().unwrap_or(0);
+    let shown: Vec<_> = lines.iter().skip(view.state.offset).take(room).collect();
+    let cells: Vec<_> = shown.iter().map(|line| model::cells(&view.top.live, &line.row, clock)).collect();
     let headers = headers(view);
-    let (places, history) = places(view.top, area, &headers, &cells);
+    let (places, history) = places(view, area, &headers, &cells);
     let header = Style::new().add_modifier(Modifier::REVERSED);
     let heads = line_at(area, 0);
+    let mark = if std::ptr::eq(view.bars, &ASCII) { '~' } else { '…' };
     buffer.set_style(heads, header);
-    for (index, (place, text)) in places.iter().zip(&headers).enumerate() {
-        let sorted = if index == view.state.sort { header.add_modifier(Modifier::BOLD) } else { header };
-        cell(buffer, heads, place, text, sorted);
+    for place in &places {
+        let sorted = if place.index == view.state.sort { header.add_modifier(Modifier::BOLD) } else { header };
+        cell(buffer, heads, place, &headers[place.index], mark, sorted);
     }
-    cell(buffer, heads, &history, HISTORY, header);
-    for (y, (row, line)) in (1..).zip(cells.iter().zip(&lines)) {
+    cell(buffer, heads, &history, HISTORY, mark, header);
+    if lines.is_empty() {
+        put(buffer, line_at(area, 1), &nothing(view), Style::new().add_modifier(Modifier::DIM));
+    }
+    for (y, (row, line)) in (1..).zip(cells.iter().zip(&shown)) {
         let at = line_at(area, y);
         let quiet = (view.top.amount)(&line.row) == 0;
         let style = if quiet { Style::new().add_modifier(Modifier::DIM) } else { Style::new() };
-        for (place, text) in places.iter().zip(row) {
-            cell(buffer, at, place, text, style);
+        for place in &places {
+            cell(buffer, at, place, &row[place.index], mark, style);
         }
         // Where there is no room for all of it, the newest.
-        let bars = line.history.line(view.bars);
-        let bars: String = bars.chars().skip(LENGTH - usize::from(history.width)).collect();
-        cell(buffer, at, &history, &bars, view.status.colours.style(Color::Cyan));
+        let bars: String =
+            line.history.line(view.bars, most).chars().skip(LENGTH - usize::from(history.width)).collect();
+        cell(buffer, at, &history, &bars, mark, view.status.colours.style(Color::Cyan));
     }
 }
 
-/// Where the columns and the history are. Columns have the width that was planned where all of it fits; otherwise each is
-/// as wide as its widest cell on the screen, and what does not fit is cut on the right.
-fn places<Row>(top: &Top<Row>, area: Rect, headers: &[String], cells: &[Vec<String>]) -> (Vec<Place>, Place) {
-    let columns = top.live.shown();
-    let narrow = columns.iter().enumerate().map(|(index, _)| {
-        let widest = cells.iter().map(|row| width(&row[index])).max().unwrap_or(0);
-        widest.max(width(&headers[index]))
-    });
-    let narrow: Vec<usize> = narrow.collect();
-    let planned: Vec<usize> = columns.iter().zip(&narrow).map(|(column, narrow)| column.width.max(*narrow)).collect();
-    let total = planned.iter().sum::<usize>() + planned.len() + LENGTH;
-    let widths = if total <= usize::from(area.width) { planned } else { narrow };
+/// Why there are no rows.
+fn nothing<Row>(view: &View<'_, Row>) -> String {
+    if view.model.shown.time.is_empty() {
+        format!("collecting: the first rows come after {} s", view.status.interval)
+    } else if view.model.shown.lines.is_empty() {
+        "nothing has happened so far".into()
+    } else {
+        format!("none of {} rows contains \"{}\"", view.model.shown.lines.len(), escaped(&view.state.filter))
+    }
+}
+
+/// Where the columns and the history are.
+fn places<Row>(view: &View<'_, Row>, area: Rect, headers: &[String], cells: &[Vec<String>]) -> (Vec<Place>, Place) {
+    let (columns, sort) = (view.top.live.shown(), view.state.sort);
+    let widest = |index: usize| cells.iter().map(|row| layout::width(&row[index])).max().unwrap_or(0);
+    let want = |(index, header): (usize, &String)| Want::new(index, columns[index], header, widest(index));
+    let wants = headers.iter().enumerate().filter(|(index, _)| *index >= view.state.left || *index == sort).map(want);
+    let fitting = layout::fit(wants.collect(), area.width.into(), LENGTH, sort, &view.top.leave_order());
     let mut x = area.x;
     let mut places = Vec::new();
-    for (column, width) in columns.iter().zip(widths) {
+    for (want, width) in fitting {
         let width = u16::try_from(width).unwrap_or(u16::MAX);
-        places.push(Place { x, width, align: column.align });
+        places.push(Place { index: want.index, x, width, align: want.align });
         x = x.saturating_add(width).saturating_add(1);
     }
     let left = usize::from(area.right().saturating_sub(x)).min(LENGTH);
-    (places, Place { x, width: u16::try_from(left).unwrap_or(0), align: Align::Left })
+    (places, Place { index: usize::MAX, x, width: u16::try_from(left).unwrap_or(0), align: Align::Left })
 }
 
 /// The header of the column that rows are sorted by says so.
@@ -170,16 +187,13 @@ fn headers<Row>(view: &View<'_, Row>) -> Vec<String> {
     columns.map(|(index, column)| header((index, column.header))).collect()
 }
 
-fn width(text: &str) -> usize {
-    ratatui::text::Span::raw(text).width()
-}
-
-fn cell(buffer: &mut Buffer, line: Rect, place: &Place, text: &str, style: Style) {
-    let used = u16::try_from(width(text)).unwrap_or(u16::MAX);
+fn cell(buffer: &mut Buffer, line: Rect, place: &Place, text: &str, mark: char, style: Style) {
+    let text = layout::shortened(text, place.width.into(), mark);
+    let used = u16::try_from(layout::width(&text)).unwrap_or(u16::MAX);
     let indent = if place.align == Align::Right { place.width.saturating_sub(used) } else { 0 };
     let x = place.x.saturating_add(indent);
     if x < line.right() {
-        put(buffer, Rect { x, width: line.right() - x, ..line }, text, style);
+        put(buffer, Rect { x, width: line.right() - x, ..line }, &text, style);
     }
 }
 
@@ -187,6 +201,10 @@ fn footer(buffer: &mut Buffer, line: Rect, state: &State) {
     match state.mode {
         Mode::Filter => {
             let text = format!("/{}_  Enter keeps it, Esc clears it", escaped(&state.filter));
+            put(buffer, line, &text, Style::new().add_modifier(Modifier::BOLD));
+        }
+        Mode::Rows if !state.filter.is_empty() => {
+            let text = format!("only \"{}\", Esc shows all  {HINTS}", escaped(&state.filter));
             put(buffer, line, &text, Style::new().add_modifier(Modifier::BOLD));
         }
         Mode::Rows => put(buffer, line, HINTS, Style::new().add_modifier(Modifier::DIM)),
@@ -212,7 +230,7 @@ mod tests {
         for rates in [[0, 10, 0], [0, 2048, 100]] {
             model.update(&top(), rows(rates), "17:05:09".into(), "0.52 0.40 0.30".into(), false);
         }
-        let mut state = State::new(3, 2);
+        let mut state = State::new(3, 2, 1);
         change(&mut state);
         draw(width, height, &model, &state, 0)
     }
@@ -235,9 +253,9 @@ mod tests {
             "iotop  17:05:09  IO/s 2.1K  rows 3  every 0.5 s  load 0.52 0.40 0.30\n    \
                  PID COMM        IO/s* HISTORY\n     \
                   30 b\\x1b[31m    2.0K                   ▁█\n      \
-                   7 Zsh           100                    █\n      \
+                   7 Zsh           100                    ▁\n      \
                    1 init            0\n\n\
-             q quit  h help  </> sort  r reverse  / filter  p pause  +/- interval"
+             q quit  h help  </> sort  r reverse  g group  / filter  p pause  +/- interval"
         );
     }
 
@@ -250,7 +268,7 @@ mod tests {
             state.paused = true;
         });
         let lines: Vec<&str> = screen.lines().collect();
-        assert!(lines[0].contains("rows 1 ") && lines[0].contains("only \"in\""), "{screen}");
+        assert!(lines[0].contains("rows 1 ") && lines[5].starts_with("only \"in\""), "{screen}");
         assert!(lines[0].ends_with("PAUSED"), "{screen}");
         assert!(lines[1].contains("COMM^"), "{screen}");
         assert!(lines[2].contains("init"), "{screen}");
@@ -272,8 +290,23 @@ mod tests {
     }
 
     #[test]
+    fn no_rows_say_why() {
+        let mut model = Model::new();
+        assert!(draw(80, 6, &model, &State::new(3, 2, 1), 0).contains("after 0.5 s"));
+        model.update(&top(), Vec::new(), "17:05:09".into(), String::new(), false);
+        assert!(draw(80, 6, &model, &State::new(3, 2, 1), 0).contains("nothing has happened so far"));
+        assert!(drawn(80, 6, |state| state.filter = "no such row".into()).contains("none of 3 rows contains"));
+    }
+
+    #[test]
+    fn columns_are_scrolled_but_for_the_sorted_one() {
+        let screen = drawn(60, 5, |state| state.left = 2);
+        assert!(!screen.contains("PID") && !screen.contains("Zsh") && screen.contains("IO/s*"), "{screen}");
+    }
+
+    #[test]
     fn lost_events_are_told() {
-        let screen = draw(60, 5, &Model::new(), &State::new(3, 2), 17);
+        let screen = draw(60, 5, &Model::new(), &State::new(3, 2, 1), 17);
         assert!(screen.lines().next().is_some_and(|line| line.ends_with("17 events lost")), "{screen}");
     }
 
@@ -298,7 +331,7 @@ mod tests {
     fn bars_need_no_unicode() {
         let mut model = Model::new();
         model.update(&top(), rows([1, 2, 4]), String::new(), String::new(), false);
-        let (top, state) = (top(), State::new(3, 2));
+        let (top, state) = (top(), State::new(3, 2, 1));
         let mut terminal = Terminal::new(TestBackend::new(60, 6)).expect("memory");
         let status = Status { interval: 1.0, lost: 0, colours: Colours::None };
         let view = View { top: &top, state: &state, model: &model, status: &status, bars: &ASCII };

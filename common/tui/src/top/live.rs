@@ -27,8 +27,12 @@ pub(crate) struct Live<'run, Row: 'static, From> {
 
 impl<'run, Row, From: Source<Row>> Live<'run, Row, From> {
     pub(crate) fn new(top: &'run Top<Row>, source: &'run mut From, clock: Clock) -> Self {
-        let state = State::new(top.live.shown().len(), top.sort_column());
+        let state = State::new(top.live.shown().len(), top.sort_column(), top.groups.len());
         Self { top, source, clock, state, model: Model::new(), bars: bars::bars() }
+    }
+
+    fn group(&mut self) {
+        self.model.group(self.state.group.checked_sub(1).and_then(|index| self.top.groups.get(index)));
     }
 
     fn rows(&mut self) -> usize {
@@ -55,6 +59,7 @@ impl<Row, From: Source<Row>> Screen for Live<'_, Row, From> {
         let now = self.clock.now_ns();
         let time = self.clock.hms(now).to_string();
         self.model.update(self.top, rows, time, load::averages(&load::line()), self.state.paused);
+        self.group();
         Ok(())
     }
 
@@ -64,6 +69,7 @@ impl<Row, From: Source<Row>> Screen for Live<'_, Row, From> {
         if !self.state.paused {
             self.model.release();
         }
+        self.group();
         effect
     }
 

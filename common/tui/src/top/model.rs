@@ -7,8 +7,8 @@ use corescope::clock::Clock;
 use corescope::table::text;
 use corescope::{Table, Value};
 
-use super::Top;
 use super::state::State;
+use super::{Group, Top};
 use crate::draw::bars::History;
 
 /// A row and what it did before.
@@ -37,6 +37,8 @@ impl<Row> Default for Snapshot<Row> {
 #[derive(Debug)]
 pub(crate) struct Model<Row> {
     pub(crate) shown: Snapshot<Row>,
+    /// The rows that are put together, where they are.
+    grouped: Option<Vec<Line<Row>>>,
     /// What came while the screen was held.
     waiting: Option<Snapshot<Row>>,
     history: HashMap<u64, History>,
@@ -44,7 +46,7 @@ pub(crate) struct Model<Row> {
 
 impl<Row> Model<Row> {
     pub(crate) fn new() -> Self {
-        Self { shown: Snapshot::default(), waiting: None, history: HashMap::new() }
+        Self { shown: Snapshot::default(), grouped: None, waiting: None, history: HashMap::new() }
     }
 
     /// Takes the rows of the next interval. A row that is not among them any more is forgotten.
@@ -74,10 +76,30 @@ impl<Row> Model<Row> {
         }
     }
 
+    /// Puts the rows together that are of one of a group, or shows each by itself.
+    pub(crate) fn group(&mut self, group: Option<&Group<Row>>) {
+        self.grouped = group.map(|group| {
+            let mut places: HashMap<u64, Vec<&Line<Row>>> = HashMap::new();
+            for line in &self.shown.lines {
+                places.entry((group.key)(&line.row)).or_default().push(line);
+            }
+            let together = |lines: Vec<&Line<Row>>| {
+                let mut history = History::default();
+                for line in &lines {
+                    history.add(&line.history);
+                }
+                let rows: Vec<&Row> = lines.iter().map(|line| &line.row).collect();
+                Line { row: (group.merge)(&rows), history }
+            };
+            places.into_values().map(together).collect()
+        });
+    }
+
     /// The lines that the filter lets through, in their order.
     pub(crate) fn lines(&self, top: &Top<Row>, state: &State, clock: &mut Clock) -> Vec<&Line<Row>> {
         let needle = state.filter.to_lowercase();
-        let matching = self.shown.lines.iter().filter(|line| needle.is_empty() || contains(top, line, &needle, clock));
+        let all = self.grouped.as_ref().unwrap_or(&self.shown.lines);
+        let matching = all.iter().filter(|line| needle.is_empty() || contains(top, line, &needle, clock));
         let mut lines: Vec<&Line<Row>> = matching.collect();
         sort(&mut lines, top, state.sort, state.reversed, |line| &line.row);
         lines
@@ -124,8 +146,8 @@ fn compare(a: &(Value<'_>, u64), b: &(Value<'_>, u64), reversed: bool) -> Orderi
 #[cfg(test)]
 pub(crate) mod tests {
     use super::Model;
-    use crate::top::Top;
     use crate::top::state::State;
+    use crate::top::{Group, Top};
     use corescope::clock::Clock;
     use corescope::{Column, Value};
 
@@ -141,8 +163,15 @@ pub(crate) mod tests {
         "IO/s" right 6 "rate" number: "" => |row| Value::Size(row.rate),
     ];
 
+    pub(crate) const GROUPS: &[Group<Row>] = &[Group {
+        name: "all",
+        key: |_| 0,
+        merge: |rows| Row { pid: 0, comm: b"all", rate: rows.iter().map(|row| row.rate).sum() },
+    }];
+
     pub(crate) fn top() -> Top<Row> {
-        Top::new("iotop", COLUMNS, |row| row.pid.into(), |row| row.rate).sort("IO/s").sums(&["IO/s"])
+        let top = Top::new("iotop", COLUMNS, |row| row.pid.into(), |row| row.rate);
+        top.sort("IO/s").sums(&["IO/s"]).groups(GROUPS)
     }
 
     pub(crate) fn rows(rates: [u64; 3]) -> Vec<Row> {
@@ -158,7 +187,7 @@ pub(crate) mod tests {
     fn amounts_fall_and_names_rise() {
         let mut model = Model::new();
         model.update(&top(), rows([5, 5, 900]), String::new(), String::new(), false);
-        let mut state = State::new(3, 2);
+        let mut state = State::new(3, 2, 0);
         // Equal ones by their id, whichever way they came.
         assert_eq!(pids(&model, &state), [7, 1, 30]);
         state.reversed = true;
@@ -172,7 +201,7 @@ pub(crate) mod tests {
     fn the_filter_sees_what_the_screen_shows() {
         let mut model = Model::new();
         model.update(&top(), rows([5, 5, 900]), String::new(), String::new(), false);
-        let mut state = State::new(3, 0);
+        let mut state = State::new(3, 0, 0);
         for (filter, found) in [("zSH", vec![7]), ("\\x1b", vec![30]), ("7 zsh 900", vec![7]), ("none", vec![])] {
             state.filter = filter.into();
             assert_eq!(pids(&model, &state), found, "{filter}");
@@ -187,7 +216,20 @@ pub(crate) mod tests {
         assert_eq!((model.shown.time.as_str(), model.shown.lines[0].row.rate), ("one", 1));
         model.release();
         assert_eq!((model.shown.time.as_str(), model.shown.lines[0].row.rate), ("two", 2));
-        assert_eq!(model.shown.lines[0].history.line(&crate::draw::bars::ASCII).trim(), ";#");
+        assert_eq!(model.shown.lines[0].history.line(&crate::draw::bars::ASCII, 2).trim(), ";#");
+    }
+
+    #[test]
+    fn rows_are_put_together() {
+        let mut model = Model::new();
+        model.update(&top(), rows([1, 2, 4]), String::new(), String::new(), false);
+        model.group(GROUPS.first());
+        let state = State::new(3, 2, 1);
+        let top = top();
+        let lines = model.lines(&top, &state, &mut Clock::new());
+        assert_eq!((lines.len(), lines[0].row.rate, lines[0].history.most()), (1, 7, 7));
+        model.group(None);
+        assert_eq!(pids(&model, &state).len(), 3);
     }
 
     #[test]

@@ -23,12 +23,18 @@ pub(crate) struct State {
     pub(crate) paused: bool,
     /// The first row on the screen.
     pub(crate) offset: usize,
+    /// How many columns are scrolled out on the left.
+    pub(crate) left: usize,
+    /// How rows are put together: 0 for not at all, or the number of a group.
+    pub(crate) group: usize,
     columns: usize,
+    groups: usize,
 }
 
 impl State {
-    pub(crate) fn new(columns: usize, sort: usize) -> Self {
-        Self { sort, reversed: false, filter: String::new(), mode: Mode::Rows, paused: false, offset: 0, columns }
+    pub(crate) fn new(columns: usize, sort: usize, groups: usize) -> Self {
+        let (filter, mode) = (String::new(), Mode::Rows);
+        Self { sort, reversed: false, filter, mode, paused: false, offset: 0, left: 0, group: 0, columns, groups }
     }
 
     /// Takes a key. `rows` are as many as there are, `page` as many as fit on the screen.
@@ -43,7 +49,14 @@ impl State {
                 self.filter.clear();
                 Effect::None
             }
-            Mode::Rows => keys::action(keys::TOP, event).map_or(Effect::None, |action| self.act(action, page)),
+            Mode::Rows => match (keys::action(keys::TOP, event), event.code) {
+                (Some(Action::SortNumber), KeyCode::Char(digit)) => {
+                    let column = digit.to_digit(10).map_or(0, |digit| digit as usize).wrapping_sub(1);
+                    self.sort = if column < self.columns { column } else { self.sort };
+                    Effect::None
+                }
+                (action, _) => action.map_or(Effect::None, |action| self.act(action, page)),
+            },
         };
         self.clamp(rows, page);
         effect
@@ -58,6 +71,9 @@ impl State {
         match action {
             Action::SortLeft => self.sort = (self.sort + self.columns - 1) % self.columns.max(1),
             Action::SortRight => self.sort = (self.sort + 1) % self.columns.max(1),
+            Action::ScrollLeft => self.left = self.left.saturating_sub(1),
+            Action::ScrollRight => self.left = (self.left + 1).min(self.columns.saturating_sub(1)),
+            Action::Group => self.group = (self.group + 1) % (self.groups + 1),
             Action::Reverse => self.reversed = !self.reversed,
             Action::Filter => self.mode = Mode::Filter,
             Action::Pause => self.paused = !self.paused,
@@ -101,18 +117,35 @@ mod tests {
 
     #[test]
     fn sorting_goes_round() {
-        let mut state = State::new(3, 2);
+        let mut state = State::new(3, 2, 0);
         press(&mut state, KeyCode::Char('>'));
         assert_eq!(state.sort, 0);
-        press(&mut state, KeyCode::Left);
+        press(&mut state, KeyCode::Char('<'));
         assert_eq!(state.sort, 2);
+        for (key, column) in [('2', 1), ('9', 1), ('1', 0)] {
+            press(&mut state, KeyCode::Char(key));
+            assert_eq!(state.sort, column, "{key}");
+        }
         press(&mut state, KeyCode::Char('r'));
         assert!(state.reversed);
     }
 
     #[test]
+    fn columns_scroll_and_groups_go_round() {
+        let mut state = State::new(2, 0, 2);
+        for (code, left) in [(KeyCode::Right, 1), (KeyCode::Right, 1), (KeyCode::Left, 0), (KeyCode::Left, 0)] {
+            press(&mut state, code);
+            assert_eq!(state.left, left);
+        }
+        for group in [1, 2, 0] {
+            press(&mut state, KeyCode::Char('g'));
+            assert_eq!(state.group, group);
+        }
+    }
+
+    #[test]
     fn scrolling_stops_at_both_ends() {
-        let mut state = State::new(1, 0);
+        let mut state = State::new(1, 0, 0);
         press(&mut state, KeyCode::Up);
         assert_eq!(state.offset, 0);
         press(&mut state, KeyCode::End);
@@ -125,7 +158,7 @@ mod tests {
 
     #[test]
     fn letters_are_text_while_a_filter_is_typed() {
-        let mut state = State::new(1, 0);
+        let mut state = State::new(1, 0, 0);
         for code in [KeyCode::Char('/'), KeyCode::Char('q'), KeyCode::Char('x'), KeyCode::Backspace] {
             assert_eq!(press(&mut state, code), Effect::None);
         }
@@ -139,7 +172,7 @@ mod tests {
 
     #[test]
     fn escape_clears_the_filter_before_it_ends_the_tool() {
-        let mut state = State::new(1, 0);
+        let mut state = State::new(1, 0, 0);
         state.filter = "x".into();
         assert_eq!((press(&mut state, KeyCode::Esc), state.filter.as_str()), (Effect::None, ""));
         assert_eq!(press(&mut state, KeyCode::Esc), Effect::Quit);
@@ -147,6 +180,6 @@ mod tests {
 
     #[test]
     fn help_is_left_to_the_loop() {
-        assert_eq!(press(&mut State::new(1, 0), KeyCode::Char('?')), Effect::Help);
+        assert_eq!(press(&mut State::new(1, 0, 0), KeyCode::Char('?')), Effect::Help);
     }
 }
