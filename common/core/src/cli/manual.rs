@@ -72,13 +72,15 @@ impl Manual {
             text = self.page(command);
         } else if kind == OsStr::new("json") {
             text = self.keys();
+        } else if kind == OsStr::new("options") {
+            text = options(command);
         } else if kind == OsStr::new("aliases") {
             text = family.iter().flat_map(|alias| [alias.name, "\n"]).collect::<String>().into_bytes();
         } else if let Some(shell) = kind.to_str().and_then(|kind| Shell::from_str(kind, true).ok()) {
             let name = command.get_name().to_string();
             clap_complete::generate(shell, &mut command.clone(), name, &mut text);
         } else {
-            complain("--generate takes man, json, aliases, bash, zsh, fish, elvish or powershell");
+            complain("--generate takes man, json, options, aliases, bash, zsh, fish, elvish or powershell");
             return Some(ExitCode::from(2));
         }
         match std::io::stdout().write_all(&text) {
@@ -173,6 +175,21 @@ fn synopsis(command: &Command) -> Vec<Inline> {
     }
     line.push(roman("]".repeat(count)));
     line
+}
+
+/// A line for each option: how it is written, whether it is common to all tools, the name of its value, and the values that it takes
+/// if they are known, separated by tabs.
+fn options(command: &Command) -> Vec<u8> {
+    let mut text = String::new();
+    for option in command.get_arguments().filter(|argument| !argument.is_positional()) {
+        let whose = if option.get_help_heading().is_some() { "common" } else { "own" };
+        let name = if option.get_action().takes_values() { value(option) } else { String::new() };
+        let values: Vec<String> =
+            option.get_possible_values().iter().map(|value| value.get_name().to_string()).collect();
+        let written = option.get_long().map_or_else(|| flag(option), |long| format!("--{long}"));
+        let _ = writeln!(text, "{written}\t{whose}\t{name}\t{}", values.join(" "));
+    }
+    text.into_bytes()
 }
 
 fn flag(argument: &Arg) -> String {

@@ -12,14 +12,14 @@ use crate::{each_tool, help};
 const NOBODY: &str = "4194304";
 
 /// A process that does nothing.
-struct Idle(Child);
+pub(crate) struct Idle(Child);
 
 impl Idle {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self(Command::new("sleep").arg("1000").spawn().expect("sleep"))
     }
 
-    fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.0.id().to_string()
     }
 }

@@ -5,6 +5,7 @@ mod ids;
 mod kernel;
 mod losses;
 mod namespaces;
+mod options;
 mod output;
 mod signals;
 
