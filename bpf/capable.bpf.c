@@ -61,12 +61,16 @@ struct {
 } seen SEC(".maps");
 
 const volatile bool audited_only = true;
+const volatile bool denied_only;
+const volatile __u64 capabilities = ~0ULL; /* a bit for each that is wanted */
 const volatile __u32 unique_by;
 const volatile __u32 own_pid; /* the tool's, whose look at other processes takes checks as well */
 
-static __always_inline bool wanted(__u32 options)
+static __always_inline bool wanted(__u32 capability, __u32 options)
 {
 	if (audited_only && options & CAP_OPT_NOAUDIT)
+		return false;
+	if (!(capabilities >> (capability & 63) & 1))
 		return false;
 	if (current_tgid() == own_pid)
 		return false;
@@ -101,8 +105,11 @@ static __always_inline bool is_new(struct capable_event *event)
 static __always_inline int checked(void *ctx, __u32 user_ns, __u32 capability, __u32 options, int ret)
 {
 	struct event_place place;
-	struct capable_event *event = event_begin(&place);
+	struct capable_event *event;
 
+	if (denied_only && !ret)
+		return 0;
+	event = event_begin(&place);
 	if (!event)
 		return 0;
 	event->time_ns = bpf_ktime_get_boot_ns();
@@ -124,14 +131,16 @@ SEC("fexit/cap_capable")
 int BPF_PROG(capable_exit, const struct cred *cred, struct user_namespace *namespace, int capability, unsigned int options,
 	     int ret)
 {
-	return wanted(options) ? checked(ctx, namespace->ns.inum, capability, options, ret) : 0;
+	return wanted(capability, options) ? checked(ctx, namespace->ns.inum, capability, options, ret) : 0;
 }
 
 SEC("tp_btf/cap_capable")
 int BPF_PROG(capable_check, const struct cred *cred, struct user_namespace *namespace,
 	     const struct user_namespace *capable_namespace, int capability, int ret)
 {
-	return wanted(CAPABLE_UNKNOWN) ? checked(ctx, namespace->ns.inum, capability, CAPABLE_UNKNOWN, ret) : 0;
+	if (!wanted(capability, CAPABLE_UNKNOWN))
+		return 0;
+	return checked(ctx, namespace->ns.inum, capability, CAPABLE_UNKNOWN, ret);
 }
 
 #define USER_NS_LEVELS 33 /* the first one, and 32 below each other: create_user_ns() */
@@ -164,7 +173,7 @@ SEC("kprobe/cap_capable")
 int BPF_KPROBE(capable_enter, const struct cred *cred, struct user_namespace *namespace, int capability,
 	       unsigned int options)
 {
-	if (!wanted(options))
+	if (!wanted(capability, options))
 		return 0;
 	return checked(ctx, BPF_CORE_READ(namespace, ns.inum), capability, options, answer(cred, namespace, capability));
 }

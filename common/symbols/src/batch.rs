@@ -1,8 +1,9 @@
 //! Rows of a stream with their stacks, named many at a time: the symbol tables of executables, and before 5.14 the
 //! kernel's, are read once for all new addresses.
 
+use crate::named::{Named, Space};
 use crate::stack::Stack;
-use crate::symbols::{Named, Space, Symbols};
+use crate::symbols::Symbols;
 
 /// Rows that wait for the names of their stacks: this many take about a megabyte.
 const FULL: usize = 1000;

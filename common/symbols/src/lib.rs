@@ -8,18 +8,22 @@
 //! # Limits
 //!
 //! * User stacks are found by frame pointers: where code was built without them, a stack is short or wrong.
-//! * A process that has ended when its stacks are named has no names, unless [`Symbols::remember`] saw it alive.
+//! * A process that has ended when its stacks are named has no names, unless [`Symbols::remember`] saw it alive. It keeps the
+//!   files that such a process executes open, 256 at most, until its stacks have names.
 
 corescope::skeleton!(library);
 
 pub mod batch;
 mod code;
 pub mod fields;
+mod files;
 mod frame;
 mod kallsyms;
 mod kernel;
+mod named;
 pub mod options;
 pub mod print;
+mod processes;
 mod program;
 mod stack;
 pub mod summary;
@@ -27,7 +31,8 @@ mod symbols;
 
 pub use batch::Batch;
 pub use frame::{Frame, Mark};
+pub use named::{End, Named, Space};
 pub use options::{Frames, Sides, Storage};
 pub use stack::{Stack, StackMap, event_stacks};
 pub use summary::{Entry, Format, Part, Side, Summary, Times};
-pub use symbols::{End, Named, Space, Symbols};
+pub use symbols::Symbols;

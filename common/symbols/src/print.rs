@@ -8,7 +8,7 @@ use corescope::json::{self, Object};
 use corescope::{Output, escape};
 
 use crate::frame::{Frame, Mark};
-use crate::symbols::{End, Named, Space};
+use crate::named::{End, Named, Space};
 
 /// What stands for what is missing of a stack that is deeper than stacks are kept.
 const CUT: &str = "[cut]";
@@ -203,7 +203,7 @@ fn colons(text: &mut [u8]) {
 mod tests {
     use super::{Look, folded, folded_name, json, text};
     use crate::frame::{Frame, Mark};
-    use crate::symbols::{End, Named, Space};
+    use crate::named::{End, Named, Space};
     use corescope::Output;
     use corescope::json::Object;
 

@@ -17,10 +17,11 @@ use corescope::libbpf_rs::skel::Skel;
 use corescope::table::push_field;
 use corescope::{Lost, Output, escape, signals};
 
+use crate::named::{Named, Space};
 use crate::options::{Sides, Storage};
 use crate::print::{self, Look};
 use crate::stack::{Stack, StackMap};
-use crate::symbols::{Named, Space, Symbols};
+use crate::symbols::Symbols;
 
 /// How often processes are looked at that may have ended when their stacks are named.
 const WATCH: Duration = Duration::from_millis(250);
@@ -347,8 +348,8 @@ mod tests {
 
     use super::{Format, Part, Side, alike};
     use crate::frame::Frame;
+    use crate::named::{End, Named, Space};
     use crate::print::Look;
-    use crate::symbols::{End, Named, Space};
 
     fn named(symbol: &str) -> Named {
         let frames = vec![Frame { symbol: Some(symbol.into()), ..Frame::default() }];

@@ -1,11 +1,9 @@
 //! Names for addresses.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use blazesym::Pid;
-use blazesym::symbolize::cache::{Cache, Process as CacheProcess};
 use blazesym::symbolize::source::{Process, Source};
 use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
 use corescope::process::memory;
@@ -13,71 +11,9 @@ use corescope::process::memory;
 use crate::code::{self, Code};
 use crate::frame::{Frame, Mark};
 use crate::kernel::Kernel;
+use crate::named::{End, Named, Space};
+use crate::processes::Processes;
 use crate::stack::Stack;
-
-/// How many processes [`Symbols::remember`] looks at: their memory maps take some kilobytes each.
-const REMEMBERED: usize = 4096;
-
-/// Where an address lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Space {
-    /// In the kernel.
-    Kernel,
-    /// In the process of this id.
-    Process(u32),
-}
-
-/// A stack with names, the innermost function first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
-    /// Where it is from.
-    pub space: Space,
-    /// Whether there was one that could not be stored; then it has no frames.
-    pub lost: bool,
-    /// Its functions.
-    pub frames: Vec<Frame>,
-    /// Why it has no more of them.
-    pub end: End,
-}
-
-/// Why a stack ends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum End {
-    /// The kernel found no caller of its last function: the stack's own end, or code without frame pointers.
-    #[default]
-    Walked,
-    /// It is as deep as stacks are kept.
-    Depth,
-    /// Its last frame lies in no code: what called the one before was built without frame pointers.
-    NotCode,
-}
-
-impl End {
-    /// As in JSON; nothing where there is nothing to be said.
-    #[must_use]
-    pub fn name(self) -> Option<&'static str> {
-        match self {
-            Self::Walked => None,
-            Self::Depth => Some("depth"),
-            Self::NotCode => Some("not_code"),
-        }
-    }
-}
-
-impl Named {
-    /// Takes off what lies above the first function of this name: a stack that was taken at a tracepoint begins with the
-    /// tracing itself, in functions that differ from kernel to kernel. At the exit of a function (fexit) the function
-    /// itself may be missing: then what is left begins with its caller.
-    pub fn begin_at(&mut self, function: &str) {
-        const TRACING: usize = 10;
-        let named = |frame: &Frame| frame.symbol.as_deref() == Some(function);
-        // bpf_prog_..., bpf_trampoline_...; the kernel may hide these names.
-        let other = |frame: &Frame| frame.symbol.as_ref().is_some_and(|symbol| !symbol.starts_with("bpf_"));
-        let top = &self.frames[..self.frames.len().min(TRACING)];
-        let start = top.iter().position(named).or_else(|| top.iter().position(other));
-        self.frames.drain(..start.unwrap_or(0));
-    }
-}
 
 /// The symbolizer of a tool: one for its whole run, for it keeps what it read of executables.
 #[derive(Debug)]
@@ -87,10 +23,7 @@ pub struct Symbols {
     wanted: BTreeMap<Space, BTreeSet<u64>>,
     known: HashMap<(Space, u64), Vec<Frame>>,
     kernel: Kernel,
-    /// Processes whose memory map the symbolizer keeps, each with its code.
-    remembered: HashMap<u32, Code>,
-    seen: HashSet<(u32, Vec<u8>)>,
-    mount_namespace: Option<PathBuf>,
+    processes: Processes,
 }
 
 impl Symbols {
@@ -105,9 +38,7 @@ impl Symbols {
             wanted: BTreeMap::new(),
             known: HashMap::new(),
             kernel: Kernel::default(),
-            remembered: HashMap::new(),
-            seen: HashSet::new(),
-            mount_namespace: fs::read_link("/proc/self/ns/mnt").ok(),
+            processes: Processes::default(),
         }
     }
 
@@ -141,6 +72,7 @@ impl Symbols {
             // Nobody knows when there will be others.
             memory::give_back();
         }
+        self.processes.let_go_of_ended();
         self.wanted.extend(later.map(|places| (Space::Kernel, places)));
     }
 
@@ -172,59 +104,51 @@ impl Symbols {
     /// Forgets the names of processes: by the next output their code may be another.
     pub fn forget_processes(&mut self) {
         self.known.retain(|(space, _), _| *space == Space::Kernel);
+        self.processes.forget_ended();
     }
 
-    /// Keeps the memory map of a process, so that its stacks have names also when it has ended by the time they are
+    /// Keeps what a process executes, its files open, so that its stacks have names also when it has ended by the time they are
     /// named. Of what it was before an exec nothing is kept; `comm` tells that it was one.
-    ///
-    /// Executables that another mount namespace hides or that are deleted by then cannot be read any more.
     pub fn remember(&mut self, pid: u32, comm: &[u8]) {
-        if self.seen.len() >= REMEMBERED || !self.seen.insert((pid, comm.to_vec())) {
-            return;
-        }
-        // Another name is often another program, with other code at the same addresses.
-        self.known.retain(|(space, _), _| *space != Space::Process(pid));
-        // By its path a file of another mount namespace would be the wrong one.
-        let theirs = fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
-        if theirs.is_some() && theirs == self.mount_namespace && self.cache_maps(pid).is_ok() {
-            self.remembered.insert(pid, Code::of(pid));
+        if self.processes.remember(pid, comm) {
+            // Another name is often another program, with other code at the same addresses.
+            self.known.retain(|(space, _), _| *space != Space::Process(pid));
         }
     }
 
-    fn cache_maps(&self, pid: u32) -> Result<(), blazesym::Error> {
-        self.symbolizer
-            .cache(&Cache::Process(CacheProcess { cache_perf_map: false, ..CacheProcess::new(Pid::from(pid)) }))
-    }
-
-    fn resolve_process(&self, pid: u32, places: &[u64]) -> Vec<Vec<Frame>> {
+    fn resolve_process(&mut self, pid: u32, places: &[u64]) -> Vec<Vec<Frame>> {
+        // It may have loaded more since.
+        self.processes.look_again(pid);
         let reader = code::reader(pid);
-        if reader == Some(pid) && self.remembered.contains_key(&pid) {
-            // It may have loaded more since. If it ends right now, what was kept before is still there.
-            let _ = self.cache_maps(pid);
-        }
-        let mut process = Process::new(Pid::from(reader.unwrap_or(pid)));
-        process.debug_syms = self.details;
-        // Links to the very files, whatever their names mean here and whether or not they have been deleted.
-        process.map_files = reader.is_some();
-        let source = Source::Process(process);
-        let mut all: Vec<Vec<Frame>> = match self.symbolizer.symbolize(&source, Input::AbsAddr(places)) {
-            Ok(symbols) => places.iter().zip(symbols).map(|(place, symbol)| frames(*place, symbol)).collect(),
-            // One that cannot be named, as in a mapped file that is no executable, must not take the others along.
-            Err(_) if reader.is_some() || self.remembered.contains_key(&pid) => {
-                places.iter().map(|place| self.resolve_one(&source, *place)).collect()
-            }
-            // It has ended: there is nobody to ask.
-            Err(_) => places.iter().map(|place| vec![Frame::unknown(*place)]).collect(),
+        let living = reader.map(|reader| self.resolve_living(reader, places));
+        // It may have ended right now.
+        let is_good = |all: &Vec<Vec<Frame>>| {
+            all.iter().flatten().any(|frame| frame.symbol.is_some()) || code::reader(pid).is_some()
         };
-        let unnamed = all.iter_mut().flatten().filter(|frame| frame.symbol.is_none());
-        let mut unnamed = unnamed.peekable();
+        let mut all = living
+            .filter(is_good)
+            .unwrap_or_else(|| self.processes.resolve(&self.symbolizer, self.details, pid, places));
+        let mut unnamed = all.iter_mut().flatten().filter(|frame| frame.symbol.is_none()).peekable();
         if unnamed.peek().is_some() {
             let now = reader.map(Code::of);
-            if let Some(code) = now.as_ref().or_else(|| self.remembered.get(&pid)) {
+            if let Some(code) = now.as_ref().or_else(|| self.processes.code(pid)) {
                 unnamed.for_each(|frame| code.locate(frame));
             }
         }
         all
+    }
+
+    fn resolve_living(&self, pid: u32, places: &[u64]) -> Vec<Vec<Frame>> {
+        let mut process = Process::new(Pid::from(pid));
+        process.debug_syms = self.details;
+        // Links to the very files, whatever their names mean here and whether or not they have been deleted.
+        process.map_files = true;
+        let source = Source::Process(process);
+        match self.symbolizer.symbolize(&source, Input::AbsAddr(places)) {
+            Ok(symbols) => places.iter().zip(symbols).map(|(place, symbol)| frames(*place, symbol)).collect(),
+            // One that cannot be named, as in a mapped file that is no executable, must not take the others along.
+            Err(_) => places.iter().map(|place| self.resolve_one(&source, *place)).collect(),
+        }
     }
 
     fn resolve_one(&self, source: &Source<'_>, place: u64) -> Vec<Frame> {
@@ -246,7 +170,7 @@ fn places(stack: &Stack) -> impl Iterator<Item = (u64, u64)> {
 }
 
 /// The function at an address, and before it those that are inlined there, the innermost first.
-fn frames(address: u64, symbol: Symbolized<'_>) -> Vec<Frame> {
+pub(crate) fn frames(address: u64, symbol: Symbolized<'_>) -> Vec<Frame> {
     let Symbolized::Sym(symbol) = symbol else {
         return vec![Frame::unknown(address)];
     };
@@ -279,7 +203,7 @@ fn source(info: &CodeInfo<'_>) -> Option<(PathBuf, u32)> {
 mod tests {
     use std::os::fd::AsRawFd;
 
-    use super::{End, Frame, Mark, Named, Space, Symbols};
+    use super::{End, Frame, Mark, Space, Symbols};
     use crate::stack::Stack;
 
     #[inline(never)]
@@ -366,43 +290,72 @@ mod tests {
         u64::from_str_radix(line.split_once('-')?.0, 16).ok()
     }
 
-    #[test]
-    fn a_process_that_has_ended_is_remembered() {
-        let mut child = std::process::Command::new("sleep").arg("1000").spawn().expect("sleep");
-        let theirs = loop {
+    /// `sleep`, as a script with the folder `$0` starts it.
+    fn sleep(start: &str, folder: &std::path::Path) -> (std::process::Child, u64) {
+        let mut child = std::process::Command::new("sh").args(["-ec", start]).arg(folder).spawn().expect("a shell");
+        loop {
             // Not before the exec, and not before the C library is loaded.
             let comm = std::fs::read_to_string(format!("/proc/{}/comm", child.id())).expect("a child");
             if let Some(start) = c_library(child.id()).filter(|_| comm == "sleep\n") {
-                break start;
+                return (child, start);
             }
-        };
+            assert!(child.try_wait().expect("a child").is_none(), "it does not start");
+        }
+    }
+
+    /// What a function is called in a process that has ended since it was seen.
+    fn named_after_the_end(start: &str, is_readable: bool, before_the_end: impl FnOnce(&std::path::Path)) {
+        let scratch = corescope_testing::Scratch::new("symbols");
+        let (mut child, theirs) = sleep(start, scratch.path());
         let mut symbols = Symbols::new(false);
         symbols.remember(child.id(), b"sleep");
+        before_the_end(scratch.path());
         child.kill().expect("a child");
         child.wait().expect("a child");
         let ours = c_library(std::process::id()).expect("a C library");
-        let stack = Stack::Addresses(vec![libc::usleep as *const () as u64 - ours + theirs]);
-        symbols.want(Space::Process(child.id()), &stack);
-        symbols.resolve();
-        let named = symbols.name(Space::Process(child.id()), &stack);
+        let address = libc::usleep as *const () as u64 - ours + theirs;
+        let stack = Stack::Addresses(vec![address]);
+        let space = Space::Process(child.id());
+        // What comes to light at the last look still has a name; then its files are closed.
+        symbols.resolve_ahead();
+        symbols.want(space, &stack);
+        symbols.resolve_ahead();
+        let named = symbols.name(space, &stack);
         assert_eq!(named.frames[0].symbol.as_deref(), Some("usleep"), "{named:?}");
+        assert!(symbols.processes.code(child.id()).is_some_and(|code| !code.keeps_files()));
+        // Later there is only its path, if it is still that file's.
+        let later = Stack::Addresses(vec![address + 1]);
+        symbols.want(space, &later);
+        symbols.resolve();
+        let later = symbols.name(space, &later);
+        assert_eq!(later.frames[0].symbol.as_deref(), is_readable.then_some("usleep"), "{later:?}");
+        assert!(later.frames[0].module.is_some(), "{later:?}");
     }
 
     #[test]
-    fn the_tracing_is_taken_off() {
-        let frame = |symbol: &str| Frame { symbol: Some(symbol.into()), ..Frame::default() };
-        let frames = ["bpf_prog_1", "bpf_trace_run4", "__schedule", "schedule"].map(frame).to_vec();
-        let mut named = Named { space: Space::Kernel, lost: false, frames, end: End::Walked };
-        named.begin_at("__schedule");
-        assert_eq!(named.frames, ["__schedule", "schedule"].map(frame));
-        named.begin_at("missing");
-        assert_eq!(named.frames.len(), 2);
-        let frames = vec![frame("bpf_prog_1_exit"), Frame::unknown(1), frame("bpf_trampoline_2"), frame("caller")];
-        let mut named = Named { space: Space::Kernel, lost: false, frames, end: End::Walked };
-        named.begin_at("function");
-        assert_eq!(named.frames, ["caller"].map(frame));
-        named.frames = vec![Frame::unknown(1)];
-        named.begin_at("function");
-        assert_eq!(named.frames, [Frame::unknown(1)]);
+    fn a_process_that_has_ended_is_remembered() {
+        named_after_the_end("exec sleep 1000", true, |_| ());
+    }
+
+    const C_LIBRARY: &str = "cp -L $(ldd /bin/sleep | grep -o \"/[^ ]*/libc.so[^ ]*\") $0; \
+                             LD_LIBRARY_PATH=$0 exec sleep 1000";
+
+    #[test]
+    fn deleted_code_of_a_process_that_has_ended_is_remembered() {
+        let delete = |folder: &std::path::Path| {
+            let files: Vec<_> = std::fs::read_dir(folder).expect("a folder").collect();
+            assert!(!files.is_empty());
+            for file in files {
+                std::fs::remove_file(file.expect("a file").path()).expect("a file");
+            }
+        };
+        named_after_the_end(C_LIBRARY, false, delete);
+    }
+
+    #[test]
+    fn code_of_another_mount_namespace_is_remembered() {
+        let hidden = |folder: &std::path::Path| assert!(std::fs::read_dir(folder).expect("a folder").next().is_none());
+        let start = format!("exec unshare --mount sh -ec 'mount -t tmpfs none $0; {C_LIBRARY}' $0");
+        named_after_the_end(&start, false, hidden);
     }
 }

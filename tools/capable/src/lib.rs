@@ -11,6 +11,7 @@ use bpf::CapableSkelBuilder;
 use bpf::types::capable_unique as By;
 use check::{COLUMNS, Check};
 use clap::{Parser, ValueEnum};
+use corescope::names::capability;
 use corescope::object::filter::PinnedMaps;
 use corescope::object::hooks;
 use corescope::stream::stream_batches;
@@ -35,6 +36,12 @@ struct Args {
     /// Trace these processes only, separated by commas
     #[arg(short, long, value_delimiter = ',', value_parser = cli::id)]
     pid: Vec<u32>,
+    /// Show only checks of what the task does not have
+    #[arg(long)]
+    denied: bool,
+    /// Show only checks for these capabilities, separated by commas, such as CAP_SYS_ADMIN, net_raw or 21
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_parser = capability::parse)]
+    cap: Vec<u32>,
     /// Show the kernel stack of each check
     #[arg(short = 'K', long)]
     kernel_stack: bool,
@@ -167,5 +174,9 @@ fn configure(args: &Args, setup: &mut Setup<'_>) -> Result<()> {
     }
     setup.set("own_pid", std::process::id())?;
     setup.set("unique_by", by.0)?;
+    setup.set("denied_only", args.denied)?;
+    if !args.cap.is_empty() {
+        setup.set("capabilities", args.cap.iter().fold(0u64, |set, capability| set | 1 << capability))?;
+    }
     setup.set("audited_only", !args.non_audit)
 }

@@ -258,13 +258,20 @@ fn other_processes_and_cgroups_are_left_out() {
     let of_this = Cgroup::of_this_process();
     let of_this = of_this.to_str().expect("an ASCII path");
     let all = ALLOWED + DENIED;
-    for (arguments, expected) in
-        [(["-p", "1"], 0), (["--pid", &me], all), (["--cgroup", group.path_str()], 0), (["-c", of_this], all)]
-    {
+    for (arguments, expected) in [
+        (["-p", "1"], 0),
+        (["--pid", &me], all),
+        (["--cgroup", group.path_str()], 0),
+        (["-c", of_this], all),
+        (["--cap", "sys_admin,CAP_SETUID"], 0),
+        (["--cap=cap_sys_chroot,21", "--denied"], DENIED),
+    ] {
         let tool = Tool::start("capable", &arguments);
         roots();
         let seen = tool.stop();
-        seen.assert_all(own(&seen, "CAP_SYS_CHROOT").len(), expected);
+        let rows = own(&seen, "CAP_SYS_CHROOT");
+        seen.assert_all(rows.len(), expected);
+        assert!(arguments[1] != "--denied" || count(&rows, "verdict", "deny") == rows.len());
         assert!(expected == 0 || arguments[0] != "--pid" || seen.rows().all(|row| row["pid"] == std::process::id()));
     }
 }

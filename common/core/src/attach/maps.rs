@@ -13,8 +13,10 @@ pub struct Mapping<'a> {
     pub executable: bool,
     /// The place in the file where it starts, in bytes.
     pub offset: u64,
-    pub(super) device: &'a [u8],
-    pub(super) inode: &'a [u8],
+    /// Device and inode of the file, as they are written there.
+    pub device: &'a [u8],
+    /// See [`Self::device`].
+    pub inode: &'a [u8],
     /// The file as the process sees it; `[heap]` and the like where there is none, and nothing for memory without a name.
     pub path: &'a [u8],
 }

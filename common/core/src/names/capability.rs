@@ -53,9 +53,35 @@ pub fn name(capability: u32) -> Cow<'static, str> {
     known.map_or_else(|| format!("CAP_{capability}").into(), |name| (*name).into())
 }
 
+/// A capability as a user writes it, `CAP_SYS_ADMIN`, `sys_admin` or `21`.
+///
+/// # Errors
+/// A sentence where there is no such capability.
+pub fn parse(text: &str) -> Result<u32, String> {
+    let upper = text.to_uppercase();
+    let bare = upper.strip_prefix("CAP_").unwrap_or(&upper);
+    let named = NAMES.iter().position(|name| name.strip_prefix("CAP_") == Some(bare));
+    let given = named.and_then(|index| u32::try_from(index).ok()).or_else(|| bare.parse().ok());
+    // The kernel keeps 64 of them.
+    given
+        .filter(|number| *number < u64::BITS)
+        .ok_or_else(|| "not a capability (expected a name or number such as CAP_SYS_ADMIN, sys_admin or 21)".into())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::name;
+    use super::{name, parse};
+
+    #[test]
+    fn names_are_understood_as_users_write_them() {
+        for text in ["CAP_SYS_ADMIN", "cap_sys_admin", "sys_admin", "21", "CAP_21"] {
+            assert_eq!(parse(text), Ok(21), "{text}");
+        }
+        assert_eq!((parse("0"), parse("63")), (Ok(0), Ok(63)));
+        for text in ["", "CAP_", "admin", "-1", "64", "cap_sys_admin "] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn each_number_has_a_name() {

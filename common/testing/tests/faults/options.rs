@@ -48,8 +48,7 @@ fn example(option: &Choice, idle: &Idle) -> String {
         "ERRNO" => "ENOENT",
         "US" | "MS" | "MASK" => "1",
         "COUNT" | "N" => "8",
-        "ADDRESS" => "127.0.0.1",
-        "PORT" => "80",
+        "CAPABILITY" => "sys_admin",
         other => panic!("{}: there is no example of {other}", option.written),
     };
     value.into()
