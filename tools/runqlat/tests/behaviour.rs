@@ -89,6 +89,16 @@ fn one_process_and_no_other() {
 }
 
 #[test]
+fn as_many_as_the_user_has_room_for() {
+    let me = std::process::id().to_string();
+    let tool = Tool::start("runqlat", &["-L", "-p", &me, "--max-entries", "2"]);
+    busy(5, Some(0));
+    let seen = tool.stop();
+    assert_eq!(seen.rows().filter(|row| row["tid"].is_number()).count(), 2);
+    assert!(seen.lost() > 0, "{}", seen.messages);
+}
+
+#[test]
 fn one_cgroup_and_no_other() {
     let group = workload::Cgroup::new("cs-runqlat");
     let tool = Tool::start("runqlat", &["-P", "--cgroup", group.path_str()]);

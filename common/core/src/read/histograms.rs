@@ -16,6 +16,7 @@ use plain::Plain;
 use super::cpus::sum_of_cpus;
 use super::interval::Interval;
 use super::sums::{Counters, Growth, Sums};
+use crate::cli;
 use crate::object::{Setup, map_of};
 use crate::output::histogram::{Counted, Histogram, Look, Scale};
 
@@ -28,6 +29,9 @@ pub struct HistogramOptions {
     /// Count in milliseconds instead of microseconds
     #[arg(short, long)]
     pub milliseconds: bool,
+    /// Keep this many histograms at once, where there is more than one
+    #[arg(long, value_name = "COUNT", value_parser = cli::count::<u32>)]
+    pub max_entries: Option<u32>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would take it for the help of the options")]
     pub interval: Interval,
@@ -46,8 +50,8 @@ impl HistogramOptions {
         setup.set("histogram_unit", if self.milliseconds { MILLISECONDS } else { MICROSECONDS })?;
         setup.set("histogram_linear", scale == Scale::Linear)?;
         setup.set("histogram_by_key", by_key)?;
-        if !by_key {
-            setup.size("histograms", 1)?;
+        if let Some(entries) = if by_key { self.max_entries } else { Some(1) } {
+            setup.size("histograms", entries)?;
         }
         setup.size_per_cpu("histogram_cpus")
     }
