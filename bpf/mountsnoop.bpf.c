@@ -9,6 +9,7 @@
 #include "event/events.bpf.h"
 #include "task/filter.bpf.h"
 #include "task/start.bpf.h"
+#include "call/path.bpf.h"
 #include "call/string.bpf.h"
 #include "call/syscall.bpf.h"
 
@@ -52,10 +53,11 @@ struct mountsnoop_event {
 	__u16 lengths[ARGUMENTS];
 	__u8 comm[COMM_LEN];
 	__u8 parent_comm[COMM_LEN];
-	__u16 reserved[3];
+	__u16 names_len; /* behind them: of what the target's path starts at, see path.bpf.h */
+	__u32 names_end; /* enum path_end; PATH_UNKNOWN where it starts at the root of the process */
 	__u8 data[];
 };
-EVENTS_NOT_NESTED(mountsnoop_event, ARGUMENTS * MOUNTSNOOP_STRING);
+EVENTS_NOT_NESTED(mountsnoop_event, ARGUMENTS * MOUNTSNOOP_STRING + PATH_NAMES_ROOM);
 
 /* Of the call that a thread is in: with --detailed. */
 struct mountsnoop_start {
@@ -113,6 +115,21 @@ static __always_inline __u64 fill(struct mountsnoop_event *event, const __u32 in
 	return bounded(used + *(volatile __u16 *)&event->lengths[index], (index + 1) * MOUNTSNOOP_STRING);
 }
 
+/* Where the target's path starts, unless that is the root of the process. */
+static __always_inline const struct path *target_start(struct mountsnoop_event *event, struct syscall *call)
+{
+	switch (call->action) {
+	case MOUNTSNOOP_MOUNT:
+	case MOUNTSNOOP_PIVOT_ROOT: return path_start(PATH_AT_CWD, (void *)event->args[1]);
+	case MOUNTSNOOP_UMOUNT:
+	case MOUNTSNOOP_OLD_UMOUNT: return path_start(PATH_AT_CWD, (void *)event->args[0]);
+	case MOUNTSNOOP_FSPICK:
+	case MOUNTSNOOP_MOUNT_SETATTR: return path_start(event->args[0], (void *)event->args[1]);
+	case MOUNTSNOOP_MOVE_MOUNT: return path_start(event->args[2], (void *)event->args[3]);
+	}
+	return NULL;
+}
+
 /* Where there is no room the call has a line without its latency. */
 static __always_inline int entered(struct syscall *call)
 {
@@ -163,9 +180,11 @@ static __always_inline int returned(struct syscall *call, long ret)
 	used = fill(event, 2, used, kinds);
 	used = fill(event, 3, used, kinds);
 	used = fill(event, 4, used, kinds);
+	event->names_len = path_names(event->data + used, target_start(event, call), &event->names_end, call->noloop);
+	used = bounded(used + event->names_len, ARGUMENTS * MOUNTSNOOP_STRING + PATH_NAMES_ROOM);
 	event_send(&place, event, sizeof(*event) + used);
 	return 0;
 }
 
 SYSCALL_ENTER(mountsnoop_enter, entered)
-SYSCALL_EXIT(mountsnoop_exit, returned)
+SYSCALL_EXIT_LOOP(mountsnoop_exit, returned)

@@ -101,6 +101,51 @@ static __always_inline const struct path *path_of_folder(__s32 dirfd)
 	return dirfd == PATH_AT_CWD ? path_of_cwd() : path_of_fd(dirfd);
 }
 
+#define PATH_HEAD_BYTES 40
+
+/* The number of the descriptor whose path `head` is, behind the `start` bytes that it is to begin with; -1 for any other one. */
+static __always_inline __s32 path_fd_behind(const char *head, const char *begin, const __u32 start)
+{
+	__s32 fd = 0;
+
+	for (__u32 i = 0; i < start; i++) {
+		if (head[i] != begin[i])
+			return -1;
+	}
+	if (!head[start])
+		return -1;
+	for (__u32 i = start; i < start + 8; i++) {
+		__u8 digit = head[i] - '0';
+
+		if (!head[i] || head[i] == '/')
+			return fd;
+		if (digit > 9)
+			return -1;
+		fd = fd * 10 + digit;
+	}
+	return -1;
+}
+
+#define PATH_FD_BEHIND(head, begin) path_fd_behind(head, begin, sizeof(begin) - 1)
+
+/* Where the current process's path starts that stands in its memory: NULL for one that starts at its root. */
+static __always_inline const struct path *path_start(__s32 dirfd, const char *path)
+{
+	char head[PATH_HEAD_BYTES] = {};
+	__s32 fd;
+
+	if (bpf_probe_read_user_str(head, sizeof(head), path) < 0)
+		return NULL;
+	if (head[0] != '/')
+		return path_of_folder(dirfd);
+	fd = PATH_FD_BEHIND(head, "/proc/self/fd/");
+	if (fd < 0)
+		fd = PATH_FD_BEHIND(head, "/proc/thread-self/fd/");
+	if (fd < 0)
+		fd = PATH_FD_BEHIND(head, "/dev/fd/");
+	return fd < 0 ? NULL : path_of_fd(fd);
+}
+
 /* Appends a name; gives the size of all names then, or 0 where it cannot be read. */
 static __always_inline __u64 path_name(__u8 *to, __u64 used, const void *name)
 {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use corescope::syscalls::Abi;
-use corescope::{Column, Value, errno, escape, event, flags};
+use corescope::{Column, Value, errno, escape, event, flags, path};
 
 use crate::bpf::types::{mountsnoop_bytes as Bytes, mountsnoop_event as Event};
 use crate::calls::{ATTRIBUTES, BINARY, COMMANDS, Call, Kind, MAGIC, MAGIC_MASK, MOUNT};
@@ -44,6 +44,8 @@ pub(crate) const COLUMNS: &[Column<Made>] = corescope::columns![Made;
     "TARGET" left 0 "target" text: "Where it is mounted, unmounted, changed or put" => |made| made.value("target"),
     "TARGET_FD" left 0 "target_fd" number: "Directory that the target is relative to; -100 (AT_FDCWD) is the current one" =>
         |made| made.value("target_fd"),
+    "TARGET_PATH" left 0 "target_path" text: "The target as seen from the caller's root directory, also where it is relative or a \
+        descriptor's path such as /proc/self/fd/7" => |made| made.target_path().into(),
     "DATA" left 0 "data" text: "Options for the file system, up to the first NUL" => |made| made.value("data"),
     FLAG_NAMES as "FLAGS" left 0 => |made| made.names("flags"),
     json FLAGS => |made| made.value("flags"),
@@ -74,6 +76,7 @@ pub(crate) const DETAILS: &[&str] = &[
     "SOURCE_FD",
     "TARGET",
     "TARGET_FD",
+    "TARGET_PATH",
     "DATA",
     "FLAGS",
     "FD",
@@ -165,6 +168,28 @@ impl Made {
         }
     }
 
+    /// The target from the root of the process on; none where nothing is known of its start.
+    fn target_path(&self) -> Option<Vec<u8>> {
+        // Without a name there is only what a descriptor stands for.
+        let given = self.text("target").filter(|path| !path.is_empty() || self.number("target_fd").is_some())?;
+        self.target_start(given).or_else(|| given.starts_with(b"/").then(|| given.to_vec()))
+    }
+
+    /// The same where the target starts elsewhere: at a folder, or at what a descriptor stands for.
+    fn target_start(&self, given: &[u8]) -> Option<Vec<u8>> {
+        let strings: usize = self.event.lengths.map(usize::from).iter().sum();
+        let names = self.data.get(strings..strings + usize::from(self.event.names_len))?;
+        let tail = if given.starts_with(b"/") {
+            // What follows the number of the descriptor.
+            let number = given.windows(4).position(|bytes| bytes == b"/fd/").map_or(0, |start| start + 4);
+            let slash = given[number..].iter().position(|byte| *byte == b'/');
+            slash.map_or(&[][..], |slash| &given[number + slash + 1..])
+        } else {
+            given
+        };
+        path::join(names, self.event.names_end, tail)
+    }
+
     fn text(&self, key: &str) -> Option<&[u8]> {
         self.bytes(self.call().arguments.iter().position(|(known, _)| *known == key)?)
     }
@@ -184,6 +209,14 @@ impl Made {
         let (key, kind) = self.call().arguments[index];
         match (kind, self.bytes(index)) {
             (Kind::Attributes, Some(_)) => self.attributes(),
+            (_, Some(bytes)) if key == "target" => {
+                let path = self.target_start(bytes).map(|path| {
+                    let mut text = Vec::new();
+                    escape::push(&mut text, &path);
+                    format!("<{}>", String::from_utf8_lossy(&text))
+                });
+                quoted(bytes, self.is_cut(index)) + &path.unwrap_or_default()
+            }
             (_, Some(bytes)) => quoted(bytes, self.is_cut(index)),
             (Kind::Text | Kind::Value | Kind::Attributes, None) => pointer(self.event.args[index]),
             _ => self.number(key).map_or_else(String::new, |(kind, number)| written(kind, number)),
@@ -284,6 +317,20 @@ mod tests {
             line(9, 0, [3, 8, 0xffff_ff9c, 8, 4], [0, 1, 0, 5, 0], b"\0/mnt\0"),
             r#"move_mount(3, "", AT_FDCWD, "/mnt", MOVE_MOUNT_F_EMPTY_PATH) = 0"#
         );
+    }
+
+    #[test]
+    fn a_target_that_does_not_start_at_the_root_has_its_path() {
+        let line = |given: &str, names: &[u8]| {
+            let data = [given.as_bytes(), b"\0", names].concat();
+            let lengths = [u16::try_from(given.len() + 1).expect("short"), 0, 0, 0, 0];
+            let names_len = u16::try_from(names.len()).expect("short");
+            let event = Event { call: 3, args: [8, 0, 0, 0, 0], lengths, names_len, names_end: 1, ..Event::default() };
+            Made { event, data }.line()
+        };
+        assert_eq!(line("a/b", b"y\0x\0"), r#"umount("a/b"</x/y/a/b>) = 0"#);
+        assert_eq!(line("/proc/self/fd/7", b"y\0x\0"), r#"umount("/proc/self/fd/7"</x/y>) = 0"#);
+        assert_eq!(line("/dev/fd/12/b", b"y\n\0"), r#"umount("/dev/fd/12/b"</y\n/b>) = 0"#);
     }
 
     #[test]

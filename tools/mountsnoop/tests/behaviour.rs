@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::CString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -101,7 +102,7 @@ fn helper_calls() {
     make(
         "mount",
         &[Text(&a), Text(&b), Number(0), Number(0x1000), Number(0)],
-        json!({"source": at_a, "target": at_b, "fs_type": null, "flag_names": "MS_BIND", "data": null}),
+        json!({"source": at_a, "target": at_b, "target_path": at_b, "fs_type": null, "flag_names": "MS_BIND", "data": null}),
     );
     make(
         "mount",
@@ -198,6 +199,28 @@ fn helper_calls() {
         "open_tree_attr",
         &[Number(AT_FDCWD), Text(&b), Number(1), Bytes(&attributes([1, 0, 0, 0])), Number(32)],
         json!({"source": at_b, "flag_names": "OPEN_TREE_CLONE", "attr_set_names": "MOUNT_ATTR_RDONLY"}),
+    );
+
+    // Targets that do not start at the root: the current folder, what a descriptor stands for, and what lies below.
+    let (_, at_c) = path("a/c");
+    env::set_current_dir(folder).expect("a folder");
+    let opened = fs::File::open(&at_a).expect("a folder");
+    let number = i64::from(opened.as_raw_fd());
+    for (target, at) in [
+        ("b".into(), &at_b),
+        (format!("/proc/self/fd/{number}"), &at_a),
+        (format!("/proc/thread-self/fd/{number}/c"), &at_c),
+        (format!("/dev/fd/{number}"), &at_a),
+    ] {
+        let text = CString::new(target.clone()).expect("no NUL");
+        let expected = json!({"target": target, "target_path": at});
+        make("mount", &[Text(c""), Text(&text), Number(0), Number(0x40000), Number(0)], expected);
+    }
+    make("umount2", &[Text(c""), Number(0)], json!({"target": "", "target_path": null, "error": "ENOENT"}));
+    make(
+        "mount_setattr",
+        &[Number(number), Text(c""), Number(0x1000), Bytes(&attributes([0; 4])), Number(32)],
+        json!({"target": "", "target_fd": number, "target_path": at_a}),
     );
 
     // A new root must be a mount, as `a` is; from the first root file system of a machine the kernel refuses.
