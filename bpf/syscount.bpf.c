@@ -119,7 +119,7 @@ static __always_inline struct syscount_process *current_process(void)
 	return process;
 }
 
-static __always_inline void count(__u32 place, __u32 error, bool execs, __u64 ns)
+static __always_inline void count(__u64 place, __u32 error, bool execs, __u64 ns)
 {
 	struct syscount_process *process;
 	__u32 cpu = bpf_get_smp_processor_id();
@@ -135,6 +135,7 @@ static __always_inline void count(__u32 place, __u32 error, bool execs, __u64 ns
 		count = &process->count;
 	} else {
 		counts = bpf_map_lookup_elem(&cpus, &cpu);
+		barrier_var(place); /* the verifier of 5.10 must see the test of the very register that is used */
 		if (!counts || place >= SYSCOUNT_PLACES)
 			return;
 		count = &counts->counts[place];
@@ -170,11 +171,11 @@ static __always_inline bool wanted(__u32 place, __u32 error)
 	return filter_allows_current();
 }
 
-static __always_inline int returned(__u64 number, long ret, __u64 ns)
+static __always_inline int returned(__u64 number, bool compat, long ret, __u64 ns)
 {
 	__u32 error = (unsigned long)ret >= (unsigned long)-MAX_ERRNO ? -ret : 0;
-	bool compat = syscall_is_compat(), execs = false;
 	__u32 place, special;
+	bool execs = false;
 
 	if (number < SYSCALLS) {
 		place = compat ? SYSCOUNT_COMPAT + number : number;
@@ -234,31 +235,32 @@ static __always_inline __u64 time_of(struct syscount_start *start)
 }
 
 /* The end of a signal handler. Of an interrupted call this is the return, or the kernel goes on with it now. */
-static __always_inline int returns_from_handler(long ret)
+static __always_inline int returns_from_handler(bool compat, long ret)
 {
 	struct syscount_start start;
 
 	if (take_interrupted(&start)) {
 		if (ret == -EINTR)
-			returned(start.number, ret, time_of(&start));
+			returned(start.number, compat, ret, time_of(&start));
 		else if (latency && start.time_ns)
 			start_keep(&start);
 	}
-	return returned(-1, ret, 0);
+	return returned(-1, compat, ret, 0);
 }
 
 /* Whatever becomes of a call, its start is no other's. Without times there is nothing to be carried along. */
 static __always_inline int returns(__u64 number, long ret)
 {
+	bool compat = syscall_is_compat();
 	struct syscount_start start;
 
 	if (number < SYSCALLS && syscall_is_interrupted(ret))
 		return interrupts(number);
 	if ((__s32)number == -1)
-		return returns_from_handler(ret);
-	if (number == (syscall_is_compat() ? restart_compat : restart_native) && take_interrupted(&start))
-		return returned(start.number, ret, time_of(&start));
-	return latency ? returned(number, ret, time_since_entry(number)) : returned(number, ret, 0);
+		return returns_from_handler(compat, ret);
+	if (number == (compat ? restart_compat : restart_native) && take_interrupted(&start))
+		return returned(start.number, compat, ret, time_of(&start));
+	return returned(number, compat, ret, latency ? time_since_entry(number) : 0);
 }
 
 static __always_inline int enters(__u64 number)
@@ -272,7 +274,8 @@ static __always_inline int enters(__u64 number)
 		count_lost(LOST_MAP);
 		return 0;
 	}
-	if (start->again && start->time_ns && (start->number == number || number == restart_native)) {
+	if (start->again && start->time_ns &&
+	    (start->number == number || number == (syscall_is_compat() ? restart_compat : restart_native))) {
 		start->again = false;
 		return 0;
 	}

@@ -135,13 +135,13 @@ static __always_inline __u64 syscall_saved_number(struct pt_regs *registers)
 #define EINTR 4
 /* What a call returns within the kernel when a signal has interrupted it. */
 #define ERESTARTSYS 512
-#define ERESTARTNOINTR 513
-#define ERESTARTNOHAND 514
+#define ENOIOCTLCMD 515 /* the one between them that is none of them */
 #define ERESTART_RESTARTBLOCK 516
 
 static __always_inline bool syscall_is_interrupted(long ret)
 {
-	return ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND || ret == -ERESTART_RESTARTBLOCK;
+	/* One comparison for nearly all calls. */
+	return (__u64)(ret + ERESTART_RESTARTBLOCK) <= ERESTART_RESTARTBLOCK - ERESTARTSYS && ret != -ENOIOCTLCMD;
 }
 
 /* Actions of calls that a signal has interrupted, by thread; those of 32-bit callers with a bit more. */
