@@ -9,10 +9,10 @@
 #include "base/core.bpf.h"
 #include "event/events.bpf.h"
 #include "task/filter.bpf.h"
+#include "call/path.bpf.h"
 #include "call/string.bpf.h"
 #include "call/syscall.bpf.h"
 
-#define PATH_BYTES 4096 /* PATH_MAX */
 #define ARGS_BYTES 8192 /* what the scratch memory holds; more is built in the ring buffer itself */
 #define FAILED_ARGS 256
 #define FAILED_ARG_BYTES 4096
@@ -26,7 +26,17 @@ enum execsnoop_flags {
 	EXECSNOOP_CUT = 1,        /* there were more arguments than are kept */
 	EXECSNOOP_UNREADABLE = 2, /* an argument could not be read */
 	EXECSNOOP_SCRIPT = 4,     /* the arguments are those of an interpreter, the file name among them */
+	EXECSNOOP_DELETED = 8,    /* the file that the kernel executes has no name any more, or never had one */
 };
+
+/* Files of which names are walked, see path.bpf.h. */
+enum execsnoop_file {
+	EXECSNOOP_EXE,   /* what the kernel executes: of a script its interpreter */
+	EXECSNOOP_CWD,   /* the current folder */
+	EXECSNOOP_BY_FD, /* what the caller named by a descriptor */
+	EXECSNOOP_FILES,
+};
+#define FILES_BYTES (EXECSNOOP_FILES * PATH_NAMES_ROOM)
 
 /* System calls whose failures are seen. */
 enum execsnoop_call {
@@ -42,17 +52,21 @@ struct execsnoop_event {
 	__u32 cpu;
 	__s32 ret;
 	__u32 flags;
-	__u32 path_len; /* with the final NUL; the arguments follow, each with its NUL */
-	__u32 args_len;
+	__u32 names_len[EXECSNOOP_FILES]; /* first behind the event, of each enum execsnoop_file */
+	__u32 names_end[EXECSNOOP_FILES]; /* enum path_end */
+	__u32 path_len;                   /* then this, with the final NUL */
+	__u32 args_len;                   /* and the arguments, each with its NUL */
 	__u8 comm[COMM_LEN];
 	__u8 parent_comm[COMM_LEN];
 	__u8 data[];
 };
-EVENTS_NOT_NESTED(execsnoop_event, PATH_BYTES + ARGS_BYTES + FAILED_ARG_BYTES);
+EVENTS_NOT_NESTED(execsnoop_event, PATH_BYTES + ARGS_BYTES + (FAILED_ARG_BYTES > FILES_BYTES ? FAILED_ARG_BYTES : FILES_BYTES));
 EXPORT_ENUM(execsnoop_bytes);
 EXPORT_ENUM(execsnoop_call);
+EXPORT_ENUM(execsnoop_file);
 EXPORT_ENUM(execsnoop_flags);
 
+const volatile bool with_exe, with_cwd;
 const volatile __u32 max_args = 20;
 const volatile __u32 max_bytes = ARGS_BYTES;
 
@@ -67,90 +81,165 @@ static __always_inline void fill_task(struct execsnoop_event *event, struct task
 	event->cpu = bpf_get_smp_processor_id();
 	event->ret = ret;
 	event->flags = 0;
+	__builtin_memset(event->names_len, 0, sizeof(event->names_len));
 	BPF_CORE_READ_STR_INTO(&event->comm, task, comm);
 	BPF_CORE_READ_STR_INTO(&event->parent_comm, parent, comm);
 }
 
-/* The file name and up to `room` bytes of the arguments behind the event; gives the size of both. */
-static __always_inline __u64 fill_args(struct execsnoop_event *event, struct task_struct *task,
+/*
+ * Appends the names of a file's path to the `used` bytes behind the event; gives the size of all. The file is the one behind
+ * a descriptor, or with -1 the current folder or what is executed.
+ */
+static __always_inline int fill_file(__u32 which, __u32 used, __s32 fd, const bool noloop)
+{
+	struct event_place place;
+	struct execsnoop_event *event = event_begin(&place); /* the one that is being filled */
+	__u64 index = bounded(which, EXECSNOOP_FILES - 1);
+	const struct path *from;
+
+	if (!event)
+		return 0;
+	if (fd >= 0)
+		from = path_of_fd(fd);
+	else if (which == EXECSNOOP_CWD)
+		from = path_of_cwd();
+	else
+		from = path_of_file(BPF_CORE_READ(path_task(), mm, exe_file));
+	used = bounded(used, (EXECSNOOP_FILES - 1) * PATH_NAMES_ROOM);
+	event->names_len[index] = path_names(event->data + used, from, &event->names_end[index], noloop);
+	return used + event->names_len[index];
+}
+
+/* Global functions, which the verifier follows once each, and not at each of their calls. */
+__noinline int execsnoop_file(__u32 which, __u32 used, __s32 fd)
+{
+	return fill_file(which, used, fd, false);
+}
+
+__noinline int execsnoop_file_noloop(__u32 which, __u32 used, __s32 fd)
+{
+	return fill_file(which, used, fd, true);
+}
+
+/* The descriptor of what the caller named by one, if it is a script, which its interpreter needs open; else -1. */
+static __always_inline __s32 script_fd(struct linux_binprm *program, bool is_script)
+{
+	char head[PATH_HEAD_BYTES] = {};
+
+	if (!is_script || bpf_probe_read_kernel_str(head, sizeof(head), BPF_CORE_READ(program, fdpath)) < 0)
+		return -1;
+	return PATH_FD_BEHIND(head, "/dev/fd/");
+}
+
+/* What is executed, behind the event: the names of its files. Gives their size. */
+static __always_inline __u64 fill_files(struct execsnoop_event *event, struct task_struct *task,
+					struct linux_binprm *program, const bool noloop)
+{
+	int (*const fill)(__u32, __u32, __s32) = noloop ? execsnoop_file_noloop : execsnoop_file;
+	bool is_script = BPF_CORE_READ(program, interp) != BPF_CORE_READ(program, filename);
+	__u64 used = 0;
+
+	if (is_script)
+		event->flags |= EXECSNOOP_SCRIPT;
+	if (with_exe) {
+		if (!BPF_CORE_READ(task, mm, exe_file, f_inode, __i_nlink))
+			event->flags |= EXECSNOOP_DELETED;
+		used = fill(EXECSNOOP_EXE, used, -1);
+	}
+	if (with_cwd)
+		used = fill(EXECSNOOP_CWD, used, -1);
+	if (BPF_CORE_READ(program, fdpath))
+		used = fill(EXECSNOOP_BY_FD, used, script_fd(program, is_script));
+	return bounded(used, FILES_BYTES);
+}
+
+/* Appends the name of the program and up to `room` bytes of the arguments; gives the size of all behind the event. */
+static __always_inline __u64 fill_args(struct execsnoop_event *event, __u64 used, struct task_struct *task,
 				       struct linux_binprm *program, __u64 room)
 {
 	unsigned long start = BPF_CORE_READ(task, mm, arg_start);
 	__u64 length = BPF_CORE_READ(task, mm, arg_end) - start;
-	long path = bpf_probe_read_kernel_str(event->data, PATH_BYTES, BPF_CORE_READ(program, filename));
+	long path = bpf_probe_read_kernel_str(event->data + used, PATH_BYTES, BPF_CORE_READ(program, filename));
 
 	if (path < 0 || path > PATH_BYTES)
 		path = 0;
-	if (BPF_CORE_READ(program, interp) != BPF_CORE_READ(program, filename))
-		event->flags |= EXECSNOOP_SCRIPT;
 	if (room > max_bytes)
 		room = max_bytes;
 	if (length > room) {
 		length = room;
 		event->flags |= EXECSNOOP_CUT;
 	}
-	if (bpf_probe_read_user(event->data + path, length, (void *)start)) {
+	if (bpf_probe_read_user(event->data + used + path, length, (void *)start)) {
 		length = 0;
 		event->flags |= EXECSNOOP_UNREADABLE;
 	}
 	event->path_len = path;
 	event->args_len = length;
-	return path + length;
+	return used + path + length;
 }
 
-/* A record in the ring buffer itself, for arguments that the scratch memory does not hold. */
-static __always_inline void send_large(struct task_struct *task, struct linux_binprm *program, const __u64 room)
+/* A record in the ring buffer itself, for arguments that the scratch memory does not hold: of an event with its files. */
+static __always_inline void send_large(struct execsnoop_event *event, __u64 used, struct task_struct *task,
+				       struct linux_binprm *program, const __u64 room)
 {
-	struct execsnoop_event *event = bpf_ringbuf_reserve(&events, sizeof(*event) + PATH_BYTES + room, 0);
+	const __u64 size = sizeof(*event) + FILES_BYTES + PATH_BYTES + room;
+	struct execsnoop_event *large = bpf_ringbuf_reserve(&events, size, 0);
 
-	if (!event) {
+	if (!large) {
 		count_lost(LOST_BUFFER);
 		return;
 	}
-	fill_task(event, task, 0);
-	fill_args(event, task, program, room);
-	bpf_ringbuf_submit(event, event_flags(sizeof(*event) + PATH_BYTES + room));
+	bpf_probe_read_kernel(large, sizeof(*event) + used, event);
+	fill_args(large, used, task, program, room);
+	bpf_ringbuf_submit(large, event_flags(size));
 }
 
 /* The current task has begun to execute a program. */
-static __always_inline int executed(struct linux_binprm *program)
+static __always_inline int executed(struct linux_binprm *program, const bool noloop)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct execsnoop_event *event;
 	struct event_place place;
+	__u64 used;
 
 	if (!filter_allows(task))
 		return 0;
+	event = event_begin(&place);
+	if (!event)
+		return 0;
+	fill_task(event, task, 0);
+	used = fill_files(event, task, program, noloop);
 	if (max_bytes > ARGS_BYTES) {
 		__u64 length = BPF_CORE_READ(task, mm, arg_end) - BPF_CORE_READ(task, mm, arg_start);
 
 		if (length > max_bytes)
 			length = max_bytes;
-		if (length > 256 * 1024) {
-			send_large(task, program, EXECSNOOP_MOST);
-			return 0;
-		}
-		if (length > 32 * 1024) {
-			send_large(task, program, 256 * 1024);
-			return 0;
-		}
 		if (length > ARGS_BYTES) {
-			send_large(task, program, 32 * 1024);
+			if (length > 256 * 1024)
+				send_large(event, used, task, program, EXECSNOOP_MOST);
+			else if (length > 32 * 1024)
+				send_large(event, used, task, program, 256 * 1024);
+			else
+				send_large(event, used, task, program, 32 * 1024);
+			event_discard(&place, event);
 			return 0;
 		}
 	}
-	event = event_begin(&place);
-	if (!event)
-		return 0;
-	fill_task(event, task, 0);
-	event_send(&place, event, sizeof(*event) + fill_args(event, task, program, ARGS_BYTES));
+	event_send(&place, event, sizeof(*event) + fill_args(event, used, task, program, ARGS_BYTES));
 	return 0;
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(execsnoop_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *program)
 {
-	return executed(program);
+	return executed(program, false);
+}
+
+/* For kernels before 5.17, see SYSCALL_EXIT_LOOP. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(execsnoop_exec_noloop, struct task_struct *task, pid_t old_pid, struct linux_binprm *program)
+{
+	return executed(program, true);
 }
 
 /*
@@ -160,7 +249,7 @@ int BPF_PROG(execsnoop_exec, struct task_struct *task, pid_t old_pid, struct lin
 SEC("kprobe/finalize_exec")
 int BPF_KPROBE(execsnoop_exec_classic, struct linux_binprm *program)
 {
-	return executed(program);
+	return executed(program, false);
 }
 
 /* The arguments of a call that failed, as they are copied one by one. */

@@ -78,11 +78,14 @@ static __always_inline struct file *path_file(__u32 fd)
 	return file;
 }
 
+static __always_inline const struct path *path_of_file(struct file *file)
+{
+	return file ? __builtin_preserve_access_index(&file->f_path) : NULL;
+}
+
 static __always_inline const struct path *path_of_fd(__u32 fd)
 {
-	struct file *file = path_file(fd);
-
-	return file ? __builtin_preserve_access_index(&file->f_path) : NULL;
+	return path_of_file(path_file(fd));
 }
 
 /* The current directory of the current process. */

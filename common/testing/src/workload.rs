@@ -24,7 +24,9 @@ mod threads;
 pub use cgroup::Cgroup;
 #[cfg(target_arch = "x86_64")]
 pub use compat::{LowMemory, compat};
-pub use exec::{execve, execve_unreadable, execveat, run_tiny_program, tiny_program};
+pub use exec::{
+    execve, execve_unreadable, execveat, execveat_open, in_memory, keep_open, run_tiny_program, tiny_program,
+};
 pub use exit::{Forked, exit_process, exit_thread, short_lives};
 pub use folders::{bind_folder, own_folders};
 pub use interrupt::interrupt;

@@ -53,6 +53,12 @@ struct Args {
     /// Show the name of the parent
     #[arg(short = 'M', long)]
     pcomm: bool,
+    /// Show the file that the kernel executes: of a script its interpreter
+    #[arg(long)]
+    exe: bool,
+    /// Show the current directory
+    #[arg(long)]
+    cwd: bool,
     /// Trace only children of this process
     #[arg(short = 'P', long, value_name = "PID", value_parser = cli::id)]
     ppid: Option<u32>,
@@ -85,6 +91,8 @@ fn run(args: Args) -> Result<()> {
         args.buffer.apply_for(setup, max_bytes)?;
         setup.set("max_args", args.max_args)?;
         setup.set("max_bytes", u32::try_from(max_bytes)?)?;
+        setup.set("with_exe", args.exe || args.common.json)?;
+        setup.set("with_cwd", args.cwd || args.common.json)?;
         setup.load_if("execsnoop_failed", args.fails)?;
         setup.trace_calls(exec::CALLS)
     })?;
@@ -94,7 +102,9 @@ fn run(args: Args) -> Result<()> {
         .show("TIME(s)", args.timestamp)
         .show("UID", args.print_uid)
         .show("CPU", args.cpu)
-        .show("PARENT", args.pcomm);
+        .show("PARENT", args.pcomm)
+        .show("EXE", args.exe)
+        .show("CWD", args.cwd);
     let links = corescope::attach(&skel, &args.common)?;
     table.header(&mut out);
     let max_args = usize::try_from(args.max_args)?;

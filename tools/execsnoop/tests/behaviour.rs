@@ -205,6 +205,39 @@ fn execveat_and_threads_that_do_not_lead() {
     let at: Vec<&Value> = seen.rows().filter(|row| row["args"] == json!(["by descriptor"])).collect();
     assert_eq!(at.len(), 1, "{}", seen.messages);
     assert!(at[0]["path"].as_str().expect("text").starts_with("/dev/fd/"));
+    let file = json!(scratch.join("execveat"));
+    assert_eq!((&at[0]["file"], &at[0]["exe"], &at[0]["exe_deleted"]), (&file, &file, &json!(false)));
+}
+
+#[test]
+fn what_is_executed_has_its_file_and_folder() {
+    let scratch = Scratch::new("files");
+    let interpreter = program(&scratch, "cs-files");
+    let script = scratch.join("a script");
+    fs::write(&script, format!("#!{}\n", interpreter.display())).expect("a writable folder");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a file of one's own");
+    let deleted = program(&scratch, "deleted");
+    let tool = Tool::start("execsnoop", &[]);
+    for (how, path) in [("memory", &interpreter), ("deleted", &deleted), ("open", &script), ("folder", &script)] {
+        let mut child = Command::new("/proc/self/exe");
+        child.args(["--ignored", "--exact", "helper_by_descriptor"]).current_dir(scratch.path());
+        let output = child.env("CS_PROGRAM", path).env("CS_HOW", how).output().expect("this test again");
+        assert!(output.status.success(), "{output:?}");
+    }
+    let seen = tool.stop();
+    let rows = |how: &str| -> Vec<&Value> {
+        seen.rows().filter(|row| row["args"].as_array().is_some_and(|args| args.last() == Some(&json!(how)))).collect()
+    };
+    for (how, file, exe, is_deleted) in [
+        ("memory", json!("tmpfs:memfd:cs-memfd"), json!("tmpfs:memfd:cs-memfd"), true),
+        ("deleted", json!(deleted), json!(deleted), true),
+        ("open", json!(script), json!(interpreter), false),
+        ("folder", json!(script), json!(interpreter), false),
+    ] {
+        let [row] = rows(how)[..] else { panic!("{how}: {:?} {}", rows(how), seen.messages) };
+        assert_eq!((&row["file"], &row["exe"], &row["exe_deleted"]), (&file, &exe, &json!(is_deleted)), "{row}");
+        assert_eq!(row["cwd"], json!(scratch.path()), "{row}");
+    }
 }
 
 #[test]
@@ -289,6 +322,20 @@ fn helper_exec_in_thread() {
 fn helper_execveat() {
     let Some(path) = env::var_os("CS_PROGRAM") else { return };
     panic!("{}", workload::execveat(Path::new(&path), &[OsStr::new("by descriptor")]));
+}
+
+#[test]
+#[ignore = "runs as a child of another test"]
+fn helper_by_descriptor() {
+    let (Some(path), Ok(how)) = (env::var_os("CS_PROGRAM"), env::var("CS_HOW")) else { return };
+    let path = Path::new(&path);
+    let (name, opened) = if how == "folder" { ("a script", path.parent().expect("a folder")) } else { ("", path) };
+    let file = if how == "memory" { workload::in_memory(path) } else { fs::File::open(opened).expect("a program") };
+    if how == "deleted" {
+        fs::remove_file(path).expect("a file of one's own");
+    }
+    workload::keep_open(&file);
+    panic!("{}", workload::execveat_open(&file, name, &[OsStr::new("name"), OsStr::new(&how)]));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Programs to execute, and the ways to execute them.
 
 use std::ffi::{CString, OsStr};
-use std::os::fd::AsRawFd;
+use std::io::Write;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -51,7 +52,15 @@ pub fn execve(path: &OsStr, arguments: &[&OsStr]) -> io::Error {
 /// # Panics
 /// The file cannot be opened, or a string holds a NUL.
 pub fn execveat(path: &Path, arguments: &[&OsStr]) -> io::Error {
-    let file = fs::File::open(path).expect("a program");
+    execveat_open(&fs::File::open(path).expect("a program"), "", arguments)
+}
+
+/// The same of a file that is open, or of one by its name in a folder that is.
+///
+/// # Panics
+/// A string holds a NUL.
+pub fn execveat_open(file: &fs::File, name: &str, arguments: &[&OsStr]) -> io::Error {
+    let name = c_string(OsStr::new(name));
     let strings: Vec<CString> = arguments.iter().copied().map(c_string).collect();
     let (argv, environment) = (pointers(&strings), [ptr::null::<libc::c_char>()]);
     // SAFETY: the strings end in NUL, and the lists of them in a null pointer.
@@ -59,13 +68,31 @@ pub fn execveat(path: &Path, arguments: &[&OsStr]) -> io::Error {
         libc::syscall(
             libc::SYS_execveat,
             file.as_raw_fd(),
-            c"".as_ptr(),
+            name.as_ptr(),
             argv.as_ptr(),
             environment.as_ptr(),
             libc::AT_EMPTY_PATH,
         )
     };
     io::Error::last_os_error()
+}
+
+/// A copy of a file in memory, without a path (memfd_create(2)), that stays open over an exec.
+///
+/// # Panics
+/// The kernel gives none, or the file cannot be read.
+#[must_use]
+pub fn in_memory(path: &Path) -> fs::File {
+    // SAFETY: the name ends in NUL, and nobody else has the new descriptor.
+    let mut copy = unsafe { fs::File::from_raw_fd(libc::memfd_create(c"cs-memfd".as_ptr(), 0)) };
+    copy.write_all(&fs::read(path).expect("a file")).expect("memory");
+    copy
+}
+
+/// Leaves an open file open over an exec.
+pub fn keep_open(file: &fs::File) {
+    // SAFETY: it is open.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFD, 0) };
 }
 
 /// Calls execve(2) with an argument vector that is not mapped, which fails with EFAULT.
