@@ -6,6 +6,7 @@
 #include "call/path.bpf.h"
 #include "call/string.bpf.h"
 #include "call/syscall.bpf.h"
+#include "call/uring.bpf.h"
 
 /* fcntl.h, the same for all architectures but alpha, parisc and sparc. */
 #define OPEN_ACCESS_MODE 3
@@ -32,7 +33,8 @@ struct opensnoop_event {
 	__u32 flags;
 	__u16 mode;
 	__u16 call;              /* enum opensnoop_call */
-	__u16 compat;            /* of a 32-bit caller */
+	__u8 compat;             /* of a 32-bit caller */
+	__u8 uring;              /* through io_uring(7) */
 	__u16 path_len;          /* with its NUL; 0 where it cannot be read */
 	__u16 names_len;         /* behind it: of the folder that the path starts at, or of the file, see path.bpf.h */
 	__u16 resolve;           /* of openat2 */
@@ -41,6 +43,7 @@ struct opensnoop_event {
 	__u8 data[];
 };
 EVENTS_NOT_NESTED(opensnoop_event, PATH_BYTES + PATH_NAMES_ROOM);
+URING_KEPT(sizeof(struct opensnoop_event) + PATH_BYTES + PATH_NAMES_ROOM);
 EXPORT_ENUM(opensnoop_call);
 
 const volatile bool failed_only;
@@ -56,6 +59,7 @@ static __always_inline const char *fill_call(struct opensnoop_event *event, stru
 
 	event->call = call->action;
 	event->compat = call->compat;
+	event->uring = false;
 	event->dirfd = PATH_AT_CWD;
 	event->resolve = 0;
 	if (call->action == OPENSNOOP_OPEN || call->action == OPENSNOOP_CREAT) {
@@ -76,14 +80,17 @@ static __always_inline const char *fill_call(struct opensnoop_event *event, stru
 		event->mode = how.mode;
 		event->resolve = how.resolve;
 	}
-	/* Whatever lies there otherwise is no mode. */
-	if (!(event->flags & OPEN_CREATES))
-		event->mode = 0;
 	return path;
 }
 
-static __always_inline bool flags_wanted(__u32 flags)
+/* Whether an open with these flags is to be shown, which are the call's other arguments as well. */
+static __always_inline bool flags_wanted(struct opensnoop_event *event)
 {
+	__u32 flags = event->flags;
+
+	/* Whatever lies there otherwise is no mode. */
+	if (!(flags & OPEN_CREATES))
+		event->mode = 0;
 	if (!access_modes && !flag_sets[0])
 		return true;
 	if (access_modes & (1 << (flags & OPEN_ACCESS_MODE)))
@@ -95,21 +102,19 @@ static __always_inline bool flags_wanted(__u32 flags)
 	return false;
 }
 
-/* The path, and what says where it starts; gives the size of both. */
-static __always_inline __u64 fill_path(struct opensnoop_event *event, struct syscall *call, const char *path)
+/* What says where the path starts, which is there already, or which file a handle stands for; gives the size of all. */
+static __always_inline __u64 fill_names(struct opensnoop_event *event, __u64 path_len, const bool noloop)
 {
 	const struct path *from = NULL;
-	__u64 path_len = 0, names_len = 0;
+	__u64 names_len = 0;
 
-	if (event->call != OPENSNOOP_BY_HANDLE) {
-		path_len = user_string(event->data, PATH_BYTES, path);
-		if (full_path && path_len && event->data[0] != '/')
-			from = path_of_folder(event->dirfd);
-	} else if (event->ret >= 0) {
-		from = path_of_fd(event->ret);
-	}
+	if (event->call == OPENSNOOP_BY_HANDLE)
+		from = event->ret >= 0 ? path_of_fd(event->ret) : NULL;
+	else if (full_path && path_len && event->data[0] != '/')
+		from = path_of_folder(event->dirfd);
+	event->names_end = PATH_UNKNOWN;
 	if (full_path || event->call == OPENSNOOP_BY_HANDLE)
-		names_len = path_names(event->data + path_len, from, &event->names_end, call->noloop);
+		names_len = path_names(event->data + path_len, from, &event->names_end, noloop);
 	event->path_len = path_len;
 	event->names_len = names_len;
 	return bounded(path_len + names_len, PATH_BYTES + PATH_NAMES_ROOM);
@@ -120,6 +125,7 @@ static __always_inline int returned(struct syscall *call, long ret)
 	struct opensnoop_event *event;
 	struct event_place place;
 	const char *path;
+	__u64 path_len = 0;
 
 	if (failed_only && ret >= 0)
 		return 0;
@@ -130,16 +136,77 @@ static __always_inline int returned(struct syscall *call, long ret)
 		return 0;
 	event->time_ns = event_time();
 	event->ret = ret;
-	event->names_end = PATH_UNKNOWN;
 	fill_current(&event->pid, &event->tid, with_uid ? &event->uid : NULL, event->comm);
 	path = fill_call(event, call);
-	if (!flags_wanted(event->flags)) {
+	if (!flags_wanted(event)) {
 		event_discard(&place, event);
 		return 0;
 	}
-	event_send(&place, event, sizeof(*event) + fill_path(event, call, path));
+	if (event->call != OPENSNOOP_BY_HANDLE)
+		path_len = user_string(event->data, PATH_BYTES, path);
+	event_send(&place, event, sizeof(*event) + fill_names(event, path_len, call->noloop));
+	return 0;
+}
+
+/* What a ring's request keeps, before 7.2: there the name's pointer is in a struct of its own. */
+struct io_open___pointer {
+	struct filename *filename;
+} __attribute__((preserve_access_index));
+
+static __always_inline const char *asked_path(struct io_open *asked)
+{
+	struct io_open___pointer *older = (void *)asked;
+
+	if (bpf_core_type_exists(struct delayed_filename))
+		return BPF_CORE_READ(asked, filename.__incomplete_filename, name);
+	return BPF_CORE_READ(older, filename, name);
+}
+
+/* The event up to its result. */
+static __always_inline int submitted(struct io_kiocb *request, __u32 call)
+{
+	struct io_open *asked = uring_asked(request);
+	struct opensnoop_event *event;
+	struct event_place place;
+	long path_len;
+
+	if (!filter_allows_current())
+		return 0;
+	event = event_begin(&place);
+	if (!event)
+		return 0;
+	event->ret = 0;
+	fill_current(&event->pid, &event->tid, with_uid ? &event->uid : NULL, event->comm);
+	event->call = call;
+	event->compat = false;
+	event->uring = true;
+	event->dirfd = BPF_CORE_READ(asked, dfd);
+	event->flags = BPF_CORE_READ(asked, how.flags);
+	event->mode = BPF_CORE_READ(asked, how.mode);
+	event->resolve = BPF_CORE_READ(asked, how.resolve);
+	if (flags_wanted(event)) {
+		path_len = bpf_probe_read_kernel_str(event->data, PATH_BYTES, asked_path(asked));
+		fill_names(event, path_len < 0 ? 0 : bounded(path_len, PATH_BYTES), false);
+		uring_keep(request, event);
+	}
+	event_discard(&place, event);
+	return 0;
+}
+
+static __always_inline int completed(struct io_kiocb *request, int ret)
+{
+	struct opensnoop_event *event = uring_find(request);
+
+	if (!event)
+		return 0;
+	event->time_ns = event_time();
+	event->ret = ret;
+	if (!failed_only || ret < 0)
+		event_output(event, sizeof(*event) + bounded(event->path_len + event->names_len, PATH_BYTES + PATH_NAMES_ROOM));
+	uring_forget(request);
 	return 0;
 }
 
 SYSCALL_EXIT_LOOP(opensnoop_exit, returned)
+URING(submitted, completed)
 FILTER_COMMAND(opensnoop)

@@ -9,6 +9,7 @@
 #include "task/start.bpf.h"
 #include "call/path.bpf.h"
 #include "call/syscall.bpf.h"
+#include "call/uring.bpf.h"
 
 /* Where a call's arguments are: the low bits of its action, the others are user space's number for its name. */
 enum syncsnoop_kind {
@@ -31,7 +32,8 @@ struct syncsnoop_event {
 	__s32 fd;
 	__u32 flags;
 	__u16 action;
-	__u16 compat; /* of a 32-bit caller */
+	__u8 compat; /* of a 32-bit caller */
+	__u8 uring;  /* through io_uring(7) */
 	__u32 names_len;
 	__u32 names_end;
 	__u8 comm[COMM_LEN];
@@ -39,6 +41,7 @@ struct syncsnoop_event {
 };
 EXPORT_ENUM(syncsnoop_kind);
 EVENTS_NOT_NESTED(syncsnoop_event, PATH_NAMES_ROOM);
+URING_KEPT(sizeof(struct syncsnoop_event));
 
 const volatile __u64 min_latency_ns;
 
@@ -102,6 +105,7 @@ static __always_inline void fill_call(struct syncsnoop_event *event, struct sysc
 {
 	event->action = call->action;
 	event->compat = call->compat;
+	event->uring = false;
 	event->fd = syscall_argument(call, 0);
 	event->from = 0;
 	event->bytes = 0;
@@ -160,5 +164,50 @@ static __always_inline int returned(struct syscall *call, long ret)
 	return 0;
 }
 
+#define ONLY_DATA 1 /* IORING_FSYNC_DATASYNC */
+
+/* The event up to its result. */
+static __always_inline int submitted(struct io_kiocb *request, __u32 action)
+{
+	struct io_sync *asked = uring_asked(request);
+	struct syncsnoop_event event = {};
+	bool of_range = action % SYNCSNOOP_KINDS == SYNCSNOOP_RANGE;
+
+	if (!filter_allows_current())
+		return 0;
+	fill_current(&event.pid, &event.tid, NULL, event.comm);
+	event.uring = true;
+	event.flags = BPF_CORE_READ(asked, flags);
+	event.fd = BPF_CORE_READ(request, cqe.fd);
+	event.from = BPF_CORE_READ(asked, off);
+	event.bytes = BPF_CORE_READ(asked, len);
+	event.action = !of_range && event.flags & ONLY_DATA ? uring_actions[URING_FDATASYNC] : action;
+	event.start_ns = bpf_ktime_get_boot_ns();
+	uring_keep(request, &event);
+	return 0;
+}
+
+static __always_inline int completed(struct io_kiocb *request, int ret)
+{
+	struct syncsnoop_event *kept = uring_find(request), *event;
+	__u64 used, now = bpf_ktime_get_boot_ns();
+	struct event_place place;
+
+	if (!kept)
+		return 0;
+	event = now - kept->start_ns < min_latency_ns ? NULL : event_begin(&place);
+	if (event) {
+		*event = *kept;
+		event->time_ns = now;
+		event->ret = ret;
+		used = path_names(event->data, path_of_file(BPF_CORE_READ(request, file)), &event->names_end, false);
+		event->names_len = used;
+		event_send(&place, event, sizeof(*event) + used);
+	}
+	uring_forget(request);
+	return 0;
+}
+
 SYSCALL_ENTER(syncsnoop_enter, entered)
 SYSCALL_EXIT_LOOP(syncsnoop_exit, returned)
+URING(submitted, completed)

@@ -12,6 +12,7 @@ mod setup;
 mod starts;
 mod syscalls;
 mod targets;
+mod uring;
 mod variants;
 
 pub use buffer::Buffer;

@@ -20,6 +20,7 @@ pub mod stacks;
 mod stat;
 mod sync;
 mod threads;
+pub mod uring;
 
 pub use cgroup::Cgroup;
 #[cfg(target_arch = "x86_64")]

@@ -82,6 +82,7 @@ fn run(args: Args) -> Result<()> {
         filter.apply(setup)?;
         args.buffer.of_pages(args.buffer_pages).apply(setup)?;
         setup.trace_calls(CALLS)?;
+        setup.trace_uring(CALLS)?;
         setup.set("event_times", args.timestamp || args.common.json)?;
         setup.set("with_uid", args.print_uid || args.common.json)?;
         setup.set("failed_only", args.failed)?;

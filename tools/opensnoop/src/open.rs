@@ -74,6 +74,7 @@ pub(crate) const COLUMNS: &[Column<Open>] = corescope::columns![Open;
     json RET: "File descriptor, or the error as a negative number" => |open| open.event.ret.into(),
     json SYSCALL => |open| open.syscall().into(),
     json ABI => |open| Abi::of(open.event.compat != 0).name().into(),
+    json IO_URING => |open| (open.event.uring != 0).into(),
     json DIRFD => |open| open.event.dirfd.into(),
     json FLAGS: "Flags of open(2)" => |open| open.event.flags.into(),
     FLAG_NAMES => |open| open.flags().into(),

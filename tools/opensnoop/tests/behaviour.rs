@@ -1,7 +1,7 @@
 //! opensnoop against opens that are known.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::{self, File};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +9,9 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use corescope::kernel::Types;
 use corescope_testing::workload::open::{HERE, open_and_close, open_by_handle, open_unreadable, openat, openat2};
+use corescope_testing::workload::uring::{By, Uring};
 use corescope_testing::workload::{self, Cgroup, bind_folder, own_folders, pin, tid};
 use corescope_testing::{Scratch, Seen, Tool};
 use serde_json::{Value, json};
@@ -85,6 +87,61 @@ fn every_call_is_a_row() {
     let unreadable = seen.rows_with("ret", -libc::EFAULT);
     assert_eq!(unreadable.len(), 1);
     assert_eq!(unreadable[0]["path"], Value::Null);
+}
+
+const MISSING_FOR_RING: &CStr = c"/corescope/ring";
+
+/// Makes a file and looks for one that is missing; gives the descriptor of the first.
+fn open_by_ring(by: By, folder: &File, name: &str) -> i32 {
+    let mut ring = Uring::new(by).expect("io_uring");
+    let name = CString::new(name).expect("no NUL");
+    let fd = ring.openat(folder.as_raw_fd(), &name, libc::O_WRONLY | libc::O_CREAT, 0o640);
+    assert_eq!(ring.openat2(HERE, MISSING_FOR_RING, 0, 4), -libc::ENOENT);
+    fd
+}
+
+#[test]
+fn opens_of_rings_are_rows_where_the_kernel_tells() {
+    if !Types::read(None).expect("the kernel's types").has_type("io_cmd_data") {
+        return; // before 6.0, the manual page's "Limits"
+    }
+    let scratch = Scratch::new("rings");
+    let folder = File::open(scratch.path()).expect("a folder");
+    let ways = [By::Caller, By::Worker, By::Poller];
+    let open_all = || -> Vec<i32> {
+        ways.iter().enumerate().map(|(number, by)| open_by_ring(*by, &folder, &format!("made {number}"))).collect()
+    };
+    let tool = trace(&["-F"]);
+    let fds = open_all();
+    let seen = tool.stop();
+    let tool = trace(&["-x", "-f", "O_RDONLY"]);
+    open_all();
+    let failed = tool.stop();
+    let tool = Tool::start("opensnoop", &["-p", "1"]);
+    open_all();
+    let other = tool.stop();
+    let ring_rows = |seen: &Seen| seen.rows().filter(|row| row["io_uring"] == true).cloned().collect::<Vec<Value>>();
+    let rows = ring_rows(&seen);
+    assert_eq!(rows.len(), 2 * ways.len(), "{rows:?} {}", seen.messages);
+    for (number, fd) in fds.into_iter().enumerate() {
+        let (made, none) = (&rows[2 * number], &rows[2 * number + 1]);
+        let name = format!("made {number}");
+        assert_eq!((&made["ret"], &made["syscall"], &made["path"]), (&json!(fd), &json!("openat"), &json!(name)));
+        assert_eq!((&made["file"], &made["mode"]), (&json!(scratch.join(&name)), &json!(0o640)));
+        assert_eq!(
+            (&made["dirfd"], &made["flag_names"]),
+            (&json!(folder.as_raw_fd()), &json!("O_WRONLY|O_CREAT|O_LARGEFILE"))
+        );
+        assert_eq!((&none["ret"], &none["syscall"]), (&json!(-libc::ENOENT), &json!("openat2")));
+        assert_eq!((&none["path"], &none["resolve"]), (&json!(MISSING_FOR_RING.to_str().expect("text")), &json!(4)));
+        for row in [made, none] {
+            assert_eq!((&row["pid"], &row["uid"]), (&json!(std::process::id()), &json!(0)), "{row}");
+        }
+        // Of the thread that looks into the ring for its process.
+        assert_eq!(made["tid"] == json!(tid()), ways[number] != By::Poller, "{made}");
+    }
+    assert!(ring_rows(&failed).iter().all(|row| row["ret"] == -libc::ENOENT) && ring_rows(&failed).len() == ways.len());
+    assert!(ring_rows(&other).is_empty());
 }
 
 #[cfg(target_arch = "x86_64")]

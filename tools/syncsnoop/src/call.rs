@@ -43,6 +43,7 @@ pub(crate) const COLUMNS: &[Column<Call>] = corescope::columns![Call;
     COMM => |call| Value::c_string(&call.event.comm),
     SYSCALL as "CALL" left 15 => |call| call.call().0.into(),
     json ABI => |call| Abi::of(call.event.compat != 0).name().into(),
+    json IO_URING => |call| (call.event.uring != 0).into(),
     PID => |call| call.event.pid.into(),
     json TID => |call| call.event.tid.into(),
     LATENCY_MS: "How long the call took; - if it was called before it was traced" =>

@@ -45,6 +45,7 @@ fn run(args: Args) -> Result<()> {
         args.buffer.apply(setup)?;
         setup.set("min_latency_ns", u64::from(args.min_latency) * NS_PER_MS)?;
         setup.keep_starts(Starts::OfCalls)?;
+        setup.trace_uring(&CALLS.actions())?;
         setup.trace_calls(&CALLS.actions())
     })?;
     let mut out = Output::new(args.common.json);

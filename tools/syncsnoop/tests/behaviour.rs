@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use corescope::kernel::Types;
+use corescope_testing::workload::uring::{By, Uring};
 use corescope_testing::{Scratch, Seen, Tool, workload};
 use serde_json::{Value, json};
 
@@ -149,6 +150,50 @@ fn other_processes_cgroups_and_quick_calls_are_left_out() {
         let seen = tool.stop();
         assert_eq!(seen.rows_with("tid", tid).len(), expected, "{arguments:?}: {}", seen.messages);
         assert!(expected > 0 || seen.rows_with("pid", std::process::id()).is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn calls_of_rings_are_rows_where_the_kernel_tells() {
+    const RUNS: usize = 11;
+    if !Types::read(None).expect("the kernel's types").has_type("io_cmd_data") {
+        return; // before 6.0, the manual page's "Limits"
+    }
+    let scratch = Scratch::new("rings");
+    let path = file_in(&scratch, "file");
+    let me = std::process::id().to_string();
+    let calls = ["fsync", "fdatasync", "sync_file_range"];
+    let make_all = |by: By| -> Vec<Duration> {
+        let (file, mut ring) = (open(&path), Uring::new(by).expect("io_uring"));
+        let mut make = |call| {
+            let start = Instant::now();
+            assert_eq!(ring.sync(call, file.as_raw_fd(), OFFSET.cast_unsigned(), 8192, 2), 0, "{call}");
+            start.elapsed()
+        };
+        calls.iter().flat_map(|call| (0..RUNS).map(|_| make(*call)).collect::<Vec<_>>()).collect()
+    };
+    for by in [By::Caller, By::Worker, By::Poller] {
+        let tool = Tool::start("syncsnoop", &["-p", &me]);
+        let took = make_all(by);
+        let seen = tool.stop();
+        let rows: Vec<&Value> = seen.rows().filter(|row| row["io_uring"] == true).collect();
+        assert_eq!(rows.len(), took.len(), "{by:?}: {}", seen.messages);
+        for (index, (row, took)) in rows.iter().zip(took).enumerate() {
+            let (call, is_range) = (calls[index / RUNS], index >= 2 * RUNS);
+            assert_eq!(
+                (&row["syscall"], &row["ret"], &row["pid"]),
+                (&json!(call), &json!(0), &json!(std::process::id()))
+            );
+            assert_eq!(row["file"], json!(path), "{by:?}: {row}");
+            assert_eq!(row["offset_bytes"], if is_range { json!(OFFSET) } else { Value::Null });
+            assert_eq!(row["flag_names"], if is_range { json!("SYNC_FILE_RANGE_WRITE") } else { Value::Null });
+            assert!(latency(row) > Duration::ZERO && latency(row) <= took, "{took:?}: {row}");
+        }
+    }
+    for none in [["-p", "1"], ["--min-latency", "600000"]] {
+        let tool = Tool::start("syncsnoop", &none);
+        make_all(By::Caller);
+        assert_eq!(tool.stop().rows().filter(|row| row["io_uring"] == true).count(), 0, "{none:?}");
     }
 }
 

@@ -39,6 +39,8 @@ pub const SYSCALL: Field = term("SYSCALL", 16, "syscall", Kind::Text, "System ca
 /// Which numbers the caller's system calls have.
 pub const ABI: Field =
     Field::json("abi", Kind::Text, "Who called: native, or compat for a 32-bit program on a 64-bit kernel");
+/// How the caller asked for it.
+pub const IO_URING: Field = Field::json("io_uring", Kind::Bool, "Whether io_uring(7) made the call for its program");
 /// The raw result.
 pub const RET: Field =
     Field::json("ret", Kind::Number, "Result: a negative number is an error (-errno)").headed("RET", Right, 3);
@@ -129,6 +131,7 @@ const ALL: &[Field] = &[
     TCOMM,
     SYSCALL,
     ABI,
+    IO_URING,
     RET,
     ERRNO,
     ERROR,
