@@ -31,12 +31,11 @@ struct cgroup___ids {
 } __attribute__((preserve_access_index));
 
 /*
- * The id of the task's cgroup v2 ancestor at `level` (the root is level 0, and a cgroup its own last ancestor), or 0
- * where the task's cgroup lies higher than that.
+ * The id of a cgroup's ancestor at `level` (the root is level 0, and a cgroup its own last ancestor), or 0 where the cgroup
+ * lies higher than that.
  */
-static __always_inline __u64 task_cgroup_ancestor(struct task_struct *task, __u32 level)
+static __always_inline __u64 cgroup_ancestor(struct cgroup *cgroup, __u32 level)
 {
-	struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
 	struct cgroup___ids *old = (void *)cgroup;
 	__u64 id = 0;
 
@@ -51,6 +50,12 @@ static __always_inline __u64 task_cgroup_ancestor(struct task_struct *task, __u3
 		id = BPF_CORE_READ(ancestor, kn, id);
 	}
 	return id;
+}
+
+/* The same of the task's cgroup of v2. */
+static __always_inline __u64 task_cgroup_ancestor(struct task_struct *task, __u32 level)
+{
+	return cgroup_ancestor(BPF_CORE_READ(task, cgroups, dfl_cgrp), level);
 }
 
 /* The inode number of /proc/PID/ns/pid. */

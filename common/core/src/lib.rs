@@ -18,7 +18,7 @@ pub mod read;
 pub use anyhow::{Context, Error, Result, bail};
 pub use cli::{Common, Manual};
 pub use libbpf_rs;
-pub use names::{address, errno, flags, path, signal_name, syscalls, users};
+pub use names::{address, cgroup, disk, errno, flags, path, signal_name, syscalls, users};
 pub use object::{Buffer, Filter, Setup, Starts, attach, filter, kill, load};
 pub use output::column::{self, Column, Value};
 pub use output::histogram::{self, Histogram};

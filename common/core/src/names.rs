@@ -2,6 +2,8 @@
 
 pub mod address;
 pub mod capability;
+pub mod cgroup;
+pub mod disk;
 pub mod errno;
 pub mod flags;
 pub mod path;

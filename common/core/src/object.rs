@@ -7,6 +7,7 @@ pub mod hooks;
 pub mod kill;
 mod load;
 mod missing;
+mod requests;
 mod settings;
 mod setup;
 mod starts;

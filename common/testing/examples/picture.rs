@@ -1,14 +1,18 @@
-//! Draws docs/tcptop.svg: the real screen of tcptop in a real terminal (tmux), while connections of this process transfer
-//! data. See scripts/picture.
+//! Draws docs/tcptop.svg or docs/biolatency.svg: the real screen of the tool in a real terminal (tmux), while this process
+//! transfers data, over connections or from a file. See scripts/picture.
 
 use std::fmt::Write as _;
+use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use corescope_testing::tool::binary;
+use corescope_testing::workload::Aligned;
 
 const COLUMNS: usize = 110;
 const LINES: usize = 18;
@@ -16,13 +20,21 @@ const LINES: usize = 18;
 const CELL: (usize, usize) = (8, 17);
 
 fn main() {
-    traffic();
+    let name = std::env::args().nth(1).expect("tcptop or biolatency");
+    let arguments: &[&str] = if name == "biolatency" { &["--tui", "0.5"] } else { &[] };
+    if name == "biolatency" {
+        requests();
+    } else {
+        traffic();
+    }
     let session = format!("corescope-picture-{}", std::process::id());
-    let tool = binary("tcptop").display().to_string();
+    let tool = binary(&name).display().to_string();
     let size = [COLUMNS.to_string(), LINES.to_string()];
     let screen = ["-x", &size[0], "-y", &size[1]];
-    tmux(&[&["new-session", "-d", "-s", &session][..], &screen, &["env", "TERM=screen-256color", &tool]].concat());
-    thread::sleep(Duration::from_secs(14));
+    let command = ["env", "TERM=screen-256color", &tool];
+    tmux(&[&["new-session", "-d", "-s", &session][..], &screen, &command, arguments].concat());
+    // Long enough for a history, and for a map over the whole width.
+    thread::sleep(Duration::from_secs(if name == "biolatency" { 50 } else { 14 }));
     let text = tmux(&["capture-pane", "-e", "-p", "-t", &session]);
     tmux(&["kill-session", "-t", &session]);
     print!("{}", svg(&text));
@@ -32,6 +44,33 @@ fn tmux(arguments: &[&str]) -> String {
     let output = Command::new("tmux").args(arguments).output().expect("tmux, see scripts/setup test");
     assert!(output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Reads and writes of different sizes and paces past the cache, until the process ends.
+fn requests() {
+    let path = std::path::PathBuf::from(format!("cs-picture-{}", std::process::id()));
+    std::fs::write(&path, vec![1; 32 << 20]).expect("a writable folder");
+    let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_DIRECT).open(&path).expect("a file");
+    std::fs::remove_file(&path).expect("a file of one's own");
+    let file = Arc::new(file);
+    for reader in 0u64..3 {
+        let file = Arc::clone(&file);
+        thread::spawn(move || {
+            for round in 0u64.. {
+                let size = 4096 << (reader * 3);
+                let mut memory = Aligned::new(size);
+                for place in 0..(20 + 15 * (round / 9 % 4)) >> reader {
+                    let at = ((round * 7 + place * 13) % 30) << 20;
+                    // It is gone with the process.
+                    let _ = file.read_exact_at(memory.bytes(), at);
+                    if reader == 2 {
+                        let _ = file.write_all_at(memory.bytes(), at);
+                    }
+                }
+                thread::sleep(Duration::from_millis(60));
+            }
+        });
+    }
 }
 
 /// Connections of different pace, until the process ends.
@@ -72,6 +111,19 @@ const PALETTE: [&str; 16] = [
     "#b9ca4a", "#e7c547", "#7aa6da", "#c397d8", "#70c0b1", "#eaeaea",
 ];
 
+/// One of the 256 colours of xterm: 16, a cube of 6, and greys.
+fn colour(index: usize) -> String {
+    let level = |step: usize| if step == 0 { 0 } else { 55 + 40 * step };
+    match index {
+        0..16 => PALETTE[index].into(),
+        16..232 => {
+            let cube = index - 16;
+            format!("#{:02x}{:02x}{:02x}", level(cube / 36), level(cube / 6 % 6), level(cube % 6))
+        }
+        _ => format!("#{0:02x}{0:02x}{0:02x}", 8 + 10 * (index.min(255) - 232)),
+    }
+}
+
 impl Look {
     fn apply(&mut self, sequence: &str) {
         let mut codes = sequence.split(';').map(|code| code.parse::<usize>().unwrap_or(0));
@@ -88,9 +140,8 @@ impl Look {
                 40..=47 => self.back = Some(PALETTE[code - 40].into()),
                 39 => self.front = None,
                 49 => self.back = None,
-                38 if codes.next() == Some(5) => {
-                    self.front = codes.next().and_then(|index| PALETTE.get(index)).map(ToString::to_string);
-                }
+                38 if codes.next() == Some(5) => self.front = codes.next().map(colour),
+                48 if codes.next() == Some(5) => self.back = codes.next().map(colour),
                 _ => {}
             }
         }

@@ -5,6 +5,7 @@
 //! something else adds that here.
 
 mod calls;
+mod disks;
 mod files;
 mod memory;
 mod mounting;
@@ -82,6 +83,7 @@ pub struct Place {
 
 const ALL: &[&[Action]] = &[
     calls::ALL,
+    disks::ALL,
     files::ALL,
     mounting::ALL,
     privileges::ALL,

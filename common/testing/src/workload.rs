@@ -1,9 +1,11 @@
 //! Workloads in Rust: an emulated machine needs nothing else.
 
+mod aligned;
 pub mod calls;
 mod cgroup;
 #[cfg(target_arch = "x86_64")]
 mod compat;
+mod disk;
 mod exec;
 mod exit;
 mod folders;
@@ -22,9 +24,11 @@ mod sync;
 mod threads;
 pub mod uring;
 
+pub use aligned::Aligned;
 pub use cgroup::Cgroup;
 #[cfg(target_arch = "x86_64")]
 pub use compat::{LowMemory, compat};
+pub use disk::{Disk, Stat};
 pub use exec::{
     execve, execve_unreadable, execveat, execveat_open, in_memory, keep_open, run_tiny_program, tiny_program,
 };

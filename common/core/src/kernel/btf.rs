@@ -10,7 +10,7 @@ mod names;
 mod subset;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
 
@@ -74,6 +74,8 @@ pub(crate) struct Btf<'a> {
     marks: Vec<u32>,
     /// The types of the names that were looked for.
     named: HashMap<Vec<u8>, Vec<Type>>,
+    /// Those of the names that something has, be it a type, a field or one of an enum's constants.
+    there: HashSet<Vec<u8>>,
     /// The last type that is not a module's.
     last: u32,
 }
@@ -138,8 +140,17 @@ impl<'a> Btf<'a> {
             (end <= bytes.len()).then_some(start..end)
         };
         let (types, strings) = section(8).zip(section(16)).context("the header is cut off")?;
-        let mut btf = Self { bytes, types, strings, marks: Vec::new(), named: HashMap::new(), last: u32::MAX };
+        let mut btf = Self {
+            bytes,
+            types,
+            strings,
+            marks: Vec::new(),
+            named: HashMap::new(),
+            there: HashSet::new(),
+            last: u32::MAX,
+        };
         let places = Places::of(&btf, &names);
+        btf.there = places.names().cloned().collect();
         btf.named = names.0.into_iter().map(|name| (name, Vec::new())).collect();
         let (mut at, mut id) = (btf.types.start, 1);
         while at < btf.types.end {
@@ -206,6 +217,11 @@ impl<'a> Btf<'a> {
             Cow::Borrowed(rest) => Cow::Borrowed(c_string(rest)),
             Cow::Owned(rest) => Cow::Owned(c_string(&rest).to_vec()),
         }
+    }
+
+    /// Whether anything has this name, which must be one of those that were looked for.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        self.there.contains(name.as_bytes())
     }
 
     /// The types of this name, of whatever kind.

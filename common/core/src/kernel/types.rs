@@ -45,7 +45,8 @@ fn check_magic(path: &Path) -> Result<()> {
 }
 
 /// Types that are asked for below.
-const ASKED_FOR: [&str; 6] = [
+const ASKED_FOR: [&str; 7] = [
+    "__RQF_FLUSH_SEQ",
     "bpf_loop",
     "bpf_local_storage_map",
     "register_ftrace_direct",
@@ -95,6 +96,12 @@ impl Types {
     pub fn has_field(&self, name: &str, field: &str) -> bool {
         let mut found = self.0.named(name).filter(|found| found.kind == kind::STRUCT);
         found.any(|found| self.0.members(&found).any(|member| *member == *field.as_bytes()))
+    }
+
+    /// Whether the flags of block requests are numbered by an enum (since 6.12), and so begin with the first bit.
+    #[must_use]
+    pub fn numbers_request_flags(&self) -> bool {
+        self.0.has_name("__RQF_FLUSH_SEQ")
     }
 
     /// Whether there is a tracepoint of this name, in the kernel itself or in a module that was asked for.

@@ -104,7 +104,8 @@ impl<'a> Filter<'a> {
     }
 
     /// Whether something is asked for, besides pinned maps.
-    fn is_any(&self) -> bool {
+    #[must_use]
+    pub fn is_any(&self) -> bool {
         let numbers = [self.ppid, self.command, self.uid];
         numbers.iter().any(Option::is_some)
             || !(self.pids.is_empty() && self.tids.is_empty())

@@ -198,6 +198,15 @@ pub struct Look {
     pub averages: Option<u64>,
 }
 
+impl Look {
+    /// With averages, or without.
+    #[must_use]
+    pub fn with_averages(self, wanted: bool) -> Self {
+        let ns_per_unit = if self.unit == "ms" { 1_000_000 } else { 1_000 };
+        Self { averages: wanted.then_some(ns_per_unit), ..self }
+    }
+}
+
 /// Prints the histograms of an interval that ends now: in text each under a line such as `pid = 7 sh`, of its columns that
 /// have a header and a value; in JSON an object for each.
 pub fn print<Key>(out: &mut Output, mut all: Vec<Counted<Key>>, columns: &[Column<Counted<Key>>], look: &Look) {

@@ -109,6 +109,8 @@ pub const RPORT: Field = term("RPORT", 5, "rport", Kind::Number, "Remote port");
 pub const RX: Field = Field::json("rx_bytes", Kind::Number, "Bytes received").headed("RX_KB", Right, 6);
 /// What went out.
 pub const TX: Field = Field::json("tx_bytes", Kind::Number, "Bytes sent").headed("TX_KB", Right, 6);
+/// A disk.
+pub const DISK: Field = term("DISK", 8, "disk", Kind::Text, "Name of the disk");
 /// A PID namespace.
 pub const PIDNS: Field = Field::json("pidns", Kind::Number, "PID namespace: inode number of /proc/PID/ns/pid");
 /// A mount namespace.
@@ -158,6 +160,7 @@ const ALL: &[Field] = &[
     RPORT,
     RX,
     TX,
+    DISK,
     PIDNS,
     MNTNS,
     CGROUP,

@@ -17,13 +17,27 @@ impl NullBlock {
     pub fn new(delay: Duration) -> Option<Self> {
         // Completed by a timer.
         let delay = format!("completion_nsec={}", delay.as_nanos());
-        let loaded = Command::new("modprobe").args(["null_blk", "irqmode=2", "nr_devices=1", &delay]).output();
+        Self::with(&["irqmode=2", &delay])
+    }
+
+    /// A disk with these parameters of the module.
+    ///
+    /// # Panics
+    /// The module loads and there is no disk.
+    #[must_use]
+    pub fn with(parameters: &[&str]) -> Option<Self> {
+        let loaded = Command::new("modprobe").args(["null_blk", "nr_devices=1"]).args(parameters).output();
         if !loaded.is_ok_and(|output| output.status.success()) {
             return None;
         }
         let disk = Self(());
         assert!(disk.path().exists(), "null_blk is loaded and has no disk");
         Some(disk)
+    }
+
+    /// As the kernel calls it.
+    pub fn name(&self) -> &'static str {
+        "nullb0"
     }
 
     /// Where it is.

@@ -53,6 +53,12 @@ impl Uring {
         self.call(opcode::OpenAt2::new(Fd(dirfd), path.as_ptr(), &raw const how).build())
     }
 
+    /// Reads at a place; gives the number of bytes, or a negative errno.
+    pub fn read(&mut self, fd: i32, to: &mut [u8], place: u64) -> i32 {
+        let length = u32::try_from(to.len()).expect("not so much");
+        self.call(opcode::Read::new(Fd(fd), to.as_mut_ptr(), length).offset(place).build())
+    }
+
     /// Calls `fsync`, `fdatasync` or `sync_file_range`, which are given what they take of the rest.
     ///
     /// # Panics

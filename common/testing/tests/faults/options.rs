@@ -2,10 +2,11 @@
 //! remove was never verified. What they do is for the tools' own tests.
 
 use std::process::Command;
+use std::time::Duration;
 
 use corescope_testing::run::Run;
 use corescope_testing::tool::binary;
-use corescope_testing::workload::{Cgroup, PinnedIds};
+use corescope_testing::workload::{Cgroup, Disk, PinnedIds};
 
 use crate::each_tool;
 use crate::ids::Idle;
@@ -33,7 +34,7 @@ fn options(name: &str) -> Vec<Choice> {
 }
 
 /// A value by what the manual calls it.
-fn example(option: &Choice, idle: &Idle) -> String {
+fn example(option: &Choice, idle: &Idle, disk: Option<&Disk>) -> String {
     let id = idle.id();
     let value = match option.value.as_str() {
         "PID" | "TID" => &id,
@@ -49,6 +50,7 @@ fn example(option: &Choice, idle: &Idle) -> String {
         "US" | "MS" | "MASK" => "1",
         "COUNT" | "N" => "8",
         "CAPABILITY" => "sys_admin",
+        "DISK" => disk.map_or("", Disk::name),
         other => panic!("{}: there is no example of {other}", option.written),
     };
     value.into()
@@ -58,7 +60,9 @@ fn example(option: &Choice, idle: &Idle) -> String {
 fn every_option_loads_and_attaches() {
     each_tool(|name| {
         let (idle, pinned, cgroup) = (Idle::start(), PinnedIds::new(&[1]), Cgroup::of_this_process());
-        for option in options(name) {
+        let options = options(name);
+        let disk = options.iter().any(|option| option.value == "DISK").then(|| Disk::any(Duration::ZERO));
+        for option in options {
             let written = &option.written;
             if NO_MATTER.contains(&written.as_str()) {
                 continue;
@@ -72,7 +76,7 @@ fn every_option_loads_and_attaches() {
                 }
                 "PATH" if written.ends_with("map") => works(name, &format!("{written}={}", pinned.path().display())),
                 "PATH" => works(name, &format!("{written}={}", cgroup.display())),
-                _ => works(name, &format!("{written}={}", example(&option, &idle))),
+                _ => works(name, &format!("{written}={}", example(&option, &idle, disk.as_ref()))),
             };
             assert!(works, "{name} does not work with {written}");
         }

@@ -46,6 +46,10 @@ impl Places {
         Self { names, filter }
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.names.values()
+    }
+
     /// The name at a place, if it is wanted.
     pub(super) fn get(&self, place: u32) -> Option<&[u8]> {
         self.filter.may_have(place).then(|| self.names.get(&place).map(Vec::as_slice)).flatten()

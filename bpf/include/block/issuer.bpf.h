@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who a request is for. The task that is current when it completes, or when its driver gets it, is an accident: it is known
+ * where the request is made, and carried along from there.
+ *
+ *	REQUEST_ISSUERS(biosnoop)
+ *	...
+ *	struct issuer *issuer = issuer_of(request);
+ *
+ * Since 6.5 the tracepoint block_io_start tells the request in the task that makes it. Before, block_getrq tells the bio that
+ * a request is then made of, which is found again in the request: first or, if others were put before it, soon behind.
+ */
+#ifndef CORESCOPE_ISSUER_H
+#define CORESCOPE_ISSUER_H
+
+#include "block/request.bpf.h"
+#include "task/filter.bpf.h"
+#include "task/task.bpf.h"
+
+struct issuer {
+	__u64 made_ns;   /* CLOCK_MONOTONIC; 0: nothing is known */
+	__u64 cgroup;    /* its id: of whom the I/O is charged to, which for written back pages is who made them dirty */
+	__u32 pid;
+	__u32 tid;
+	__u32 bytes;     /* of the request, when it was made */
+	__u32 allowed;   /* by the filter */
+	__u64 done;      /* bytes of it that have completed, where it completes in parts */
+	__u64 sector;    /* and where it began */
+	__u8 comm[COMM_LEN];
+};
+
+/* By request, whose memory is used again: entries are never deleted, and least recently used ones go. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct request *);
+	__type(value, struct issuer);
+} issuers SEC(".maps");
+
+/* By bio, until the request is issued. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct bio *);
+	__type(value, struct issuer);
+} issuers_of_bios SEC(".maps");
+
+const volatile bool issuers_by_bio;
+const volatile bool issuer_cgroups; /* whether anybody asks for them */
+#define ISSUER_BIOS 16 /* among the bios of a request the one that it was made of */
+
+/*
+ * The cgroup that a bio is charged to, which is the nearest one for which `io` is enabled, or the root: NULL where that tells
+ * less than the task's own.
+ */
+static __always_inline struct cgroup *bio_cgroup(struct bio *bio)
+{
+	struct cgroup *cgroup = bio ? BPF_CORE_READ(bio, bi_blkg, blkcg, css.cgroup) : NULL;
+
+	return cgroup && BPF_CORE_READ(cgroup, level) ? cgroup : NULL;
+}
+
+static __always_inline bool issuer_bio_allowed(struct bio *bio)
+{
+	__u32 zero = 0;
+	__u64 *wanted;
+	struct cgroup *cgroup;
+
+	if (!filter_by_cgroup || filter_tgid || filter_tgids[0])
+		return false;
+	wanted = bpf_map_lookup_elem(&filter_cgroup, &zero);
+	cgroup = bio_cgroup(bio);
+	return wanted && *wanted && cgroup && cgroup_ancestor(cgroup, filter_cgroup_level) == *wanted;
+}
+
+static __always_inline void issuer_fill(struct issuer *issuer, struct bio *bio)
+{
+	struct cgroup *cgroup;
+
+	issuer->made_ns = bpf_ktime_get_ns();
+	issuer->done = 0;
+	issuer->allowed = filter_allows_current() || issuer_bio_allowed(bio);
+	fill_current(&issuer->pid, &issuer->tid, NULL, issuer->comm);
+	if (issuer_cgroups) {
+		cgroup = bio_cgroup(bio);
+		if (!cgroup)
+			cgroup = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), cgroups, dfl_cgrp);
+		issuer->cgroup = BPF_CORE_READ(cgroup, kn, id);
+	}
+}
+
+/* The verifier forgets what a pointer is of which a helper was given the place: keys are copies. */
+static __always_inline struct issuer *issuer_find(struct request *request)
+{
+	__u64 key = (__u64)request;
+
+	return bpf_map_lookup_elem(&issuers, &key);
+}
+
+static __always_inline void issuer_put(struct request *request, const struct issuer *issuer)
+{
+	__u64 key = (__u64)request;
+
+	bpf_map_update_elem(&issuers, &key, issuer, BPF_ANY);
+}
+
+static __always_inline void issuer_note(struct request *request)
+{
+	struct issuer *issuer = issuer_find(request), new = {};
+
+	if (issuer) {
+		issuer_fill(issuer, request->bio);
+		issuer->bytes = request->__data_len;
+		return;
+	}
+	issuer_fill(&new, request->bio);
+	new.bytes = request->__data_len;
+	issuer_put(request, &new);
+}
+
+static __always_inline void issuer_note_bio(struct bio *bio)
+{
+	struct issuer new = {};
+	__u64 key = (__u64)bio;
+
+	issuer_fill(&new, bio);
+	bpf_map_update_elem(&issuers_of_bios, &key, &new, BPF_ANY);
+}
+
+/* Takes over what is known of a request's bios. */
+static __always_inline void issuer_adopt(struct request *request)
+{
+	struct bio *bio = request->bio;
+	struct issuer *issuer, found;
+	__u64 key;
+
+	for (int i = 0; i < ISSUER_BIOS && bio; i++) {
+		key = (__u64)bio;
+		issuer = bpf_map_lookup_elem(&issuers_of_bios, &key);
+		if (issuer) {
+			found = *issuer;
+			found.bytes = request->__data_len;
+			issuer_put(request, &found);
+			bpf_map_delete_elem(&issuers_of_bios, &key);
+			return;
+		}
+		bio = BPF_CORE_READ(bio, bi_next);
+	}
+}
+
+/* Of a request that ends, once; NULL for one that was made before the tool was attached. */
+static __always_inline struct issuer *issuer_of(struct request *request)
+{
+	struct issuer *issuer = issuer_find(request);
+
+	/* One without data is not issued itself. */
+	if (issuers_by_bio && (!issuer || !issuer->made_ns)) {
+		issuer_adopt(request);
+		issuer = issuer_find(request);
+	}
+	return issuer && issuer->made_ns ? issuer : NULL;
+}
+
+/* Bytes of a request have completed, and others are to come; or the step of a flush that writes its data has. */
+static __always_inline __unused void issuer_part(struct issuer *issuer, struct request *request, __u32 bytes)
+{
+	if (!issuer->done)
+		issuer->sector = request->__sector;
+	issuer->done += bytes;
+}
+
+static __always_inline void issuer_forget(struct issuer *issuer)
+{
+	issuer->made_ns = 0;
+}
+
+#define REQUEST_ISSUERS(tool)                                                                                          \
+	SEC("tp_btf/block_io_start")                                                                                   \
+	int BPF_PROG(tool##_start, struct request *request)                                                            \
+	{                                                                                                              \
+		if (request_wanted(request))                                                                           \
+			issuer_note(request);                                                                          \
+		return 0;                                                                                              \
+	}                                                                                                              \
+	SEC("tp_btf/block_getrq")                                                                                      \
+	int tool##_bio(__u64 *ctx)                                                                                     \
+	{                                                                                                              \
+		issuer_note_bio(argument_of(ctx, bios_behind_queue));                                                  \
+		return 0;                                                                                              \
+	}                                                                                                              \
+	SEC("tp_btf/block_rq_issue")                                                                                   \
+	int tool##_adopt(__u64 *ctx)                                                                                   \
+	{                                                                                                              \
+		struct request *request = request_of(ctx);                                                             \
+                                                                                                                       \
+		if (request_wanted(request))                                                                           \
+			issuer_adopt(request);                                                                         \
+		return 0;                                                                                              \
+	}
+
+#endif

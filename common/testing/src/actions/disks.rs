@@ -1,0 +1,36 @@
+//! Requests to disks.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::time::Duration;
+
+use super::{Action, Clock, Place, When};
+use crate::workload::{Aligned, NullBlock};
+
+pub(super) const ALL: &[Action] = &[Action {
+    name: "disk_read",
+    what: "a read of 4 KiB from a disk",
+    times: 20_000,
+    clock: Clock::Wall,
+    when: When::SomeRounds,
+    prepare: disk_read,
+}];
+
+/// From a disk that takes no time, where the kernel has such disks; otherwise from a file.
+fn disk_read(place: &Place) -> Box<dyn FnMut()> {
+    let disk = NullBlock::new(Duration::ZERO);
+    let path = disk.as_ref().map_or_else(|| place.folder.join("cs-disk-read"), |disk| disk.path().into());
+    if disk.is_none() {
+        std::fs::write(&path, [1; 4096]).expect("a writable folder");
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_DIRECT)
+        .open(&path)
+        .expect("a disk that is read past the cache");
+    let mut memory = Aligned::new(4096);
+    Box::new(move || {
+        let _keeps = &disk;
+        file.read_exact_at(memory.bytes(), 0).expect("a disk that can be read");
+    })
+}
