@@ -83,6 +83,19 @@ static __always_inline bool request_is_passthrough(struct request *request)
 	return (request->cmd_flags & REQUEST_OPERATION) >= REQUEST_PASSTHROUGH;
 }
 
+/* Whether it reads or writes data: no discard, no erasure, no command for a driver. Those that only flush have no bytes. */
+static __always_inline bool request_moves_data(struct request *request)
+{
+	__u32 operation = request->cmd_flags & REQUEST_OPERATION;
+
+	return operation < REQUEST_PASSTHROUGH && operation != REQ_OP_DISCARD && operation != REQ_OP_SECURE_ERASE;
+}
+
+static __always_inline bool request_is_write(struct request *request)
+{
+	return request->cmd_flags & 1; /* op_is_write() */
+}
+
 enum req_opf___same {
 	REQ_OP_WRITE_SAME___same = 7,
 };

@@ -12,8 +12,11 @@ use crate::kernel::Types;
 const CLASSIC: &str = "_classic";
 /// A program that does without `bpf_loop()`, for kernels before 5.17.
 const NOLOOP: &str = "_noloop";
+/// A program that does without atomic operations that give the old value, which came in 5.12, and with 5.18 to the last JIT.
+const NOEXCHANGE: &str = "_noexchange";
 
-/// Of each program `name`, `name_classic` and `name_noloop` leaves the one for this kernel to be loaded, if `name` was to be.
+/// Of each program `name`, `name_classic` and `name_noloop` or `name_noexchange` leaves the one for this kernel to be loaded, if
+/// `name` was to be.
 pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<()> {
     let wanted: Vec<(String, bool)> =
         setup.progs().map(|program| (program.name().to_string_lossy().into_owned(), program.autoload())).collect();
@@ -24,14 +27,14 @@ pub(crate) fn choose(setup: &mut Setup<'_>) -> Result<()> {
     for (name, is_wanted) in &wanted {
         let variant =
             |end: &str| Some(format!("{name}{end}")).filter(|other| wanted.iter().any(|(known, _)| known == other));
-        let (classic, noloop) = (variant(CLASSIC), variant(NOLOOP));
-        let chosen = match (&classic, &noloop) {
+        let (classic, old) = (variant(CLASSIC), variant(NOLOOP).or_else(|| variant(NOEXCHANGE)));
+        let chosen = match (&classic, &old) {
             (None, None) => continue,
             (Some(classic), _) if preempts(setup.types()?) && hooks::can_have(setup, classic)? => classic,
-            (_, Some(noloop)) if !has_loop(setup.types()?) => noloop,
+            (_, Some(old)) if !has_loop(setup.types()?) => old,
             _ => name,
         };
-        for program in [Some(name), classic.as_ref(), noloop.as_ref()].into_iter().flatten() {
+        for program in [Some(name), classic.as_ref(), old.as_ref()].into_iter().flatten() {
             setup.load_if(program, *is_wanted && program == chosen)?;
         }
     }
