@@ -37,11 +37,12 @@ struct histogram_of_key {
 	__u8 comm[COMM_LEN]; /* the key's name, where it has one that may change */
 };
 
-/* How values, in ns, are scaled for their slot. */
+/* How values are scaled for their slot: times are in ns, sizes in bytes. */
 enum histogram_unit {
 	HISTOGRAM_AS_IS,
 	HISTOGRAM_US,
 	HISTOGRAM_MS,
+	HISTOGRAM_KB,
 };
 
 /* Set by user space. */
@@ -96,8 +97,10 @@ static __always_inline __u64 histogram_slot(__u64 value)
 {
 	const __u32 unit = histogram_unit;
 
-	if (unit != HISTOGRAM_AS_IS)
+	if (unit == HISTOGRAM_US || unit == HISTOGRAM_MS)
 		value = ns_to_us(value);
+	if (unit == HISTOGRAM_KB)
+		value >>= 10;
 	if (unit == HISTOGRAM_MS) {
 		value /= 1000;
 		barrier_var(value); /* only here, and not always */

@@ -13,7 +13,7 @@ pub mod sums;
 pub mod tail;
 
 pub use cpus::sum_of_cpus;
-pub use histograms::{HistogramOptions, Histograms};
+pub use histograms::{HistogramOptions, Histograms, Sizes, Times};
 pub use lost::Lost;
 pub use queue::Queue;
 pub use stream::stream;

@@ -15,14 +15,23 @@ pub const SLOTS: usize = 63;
 const STARS: usize = 40;
 const STARS_WIDE: usize = 20;
 
-/// The manual's view of a tool's histograms: their columns, and what is the same in all.
+/// The manual's view of a tool's histograms of times: their columns, and what is the same in all.
 #[must_use]
 pub fn fields<Key>(columns: &[Column<Counted<Key>>]) -> Vec<Field> {
-    const RANGES: Field = Field::text("usecs, msecs", Align::Left, 0, "Range of values, both ends included");
-    const FIELDS: [Field; 7] = [
-        Field::json("count", Kind::Number, "How many there were"),
-        Field::json("sum_ns", Kind::Number, "Sum of the values"),
-        Field::json("unit", Kind::Text, "Unit of the bounds: us or ms"),
+    let sum = Field::json("sum_ns", Kind::Number, "Sum of the values");
+    fields_in(columns, "usecs, msecs", sum, Field::json("unit", Kind::Text, "Unit of the bounds: us or ms"))
+}
+
+/// The same of histograms of sizes.
+#[must_use]
+pub fn fields_of_sizes<Key>(columns: &[Column<Counted<Key>>]) -> Vec<Field> {
+    let sum = Field::json("sum_bytes", Kind::Number, "Sum of the values");
+    fields_in(columns, "Kbytes", sum, Field::json("unit", Kind::Text, "Unit of the bounds: KB, which is 1024 bytes"))
+}
+
+fn fields_in<Key>(columns: &[Column<Counted<Key>>], ranges: &'static str, sum: Field, unit: Field) -> Vec<Field> {
+    const COUNT: Field = Field::json("count", Kind::Number, "How many there were");
+    const BUCKETS: [Field; 4] = [
         Field::json("buckets", Kind::Objects, "For each range of values its bounds and its count, the lowest first"),
         Field::json("buckets[].low", Kind::Number, "Lowest value of the range"),
         Field::json(
@@ -32,7 +41,8 @@ pub fn fields<Key>(columns: &[Column<Counted<Key>>]) -> Vec<Field> {
         ),
         Field::json("buckets[].count", Kind::Number, "How many values were in the range"),
     ];
-    [&[vocabulary::TIME.json_only()], &column::fields(columns)[..], &[RANGES], &FIELDS].concat()
+    let ranges = Field::text(ranges, Align::Left, 0, "Range of values, both ends included");
+    [&[vocabulary::TIME.json_only()], &column::fields(columns)[..], &[ranges, COUNT, sum, unit], &BUCKETS].concat()
 }
 
 /// What the values of a slot are.
@@ -144,15 +154,15 @@ impl Histogram {
         }
     }
 
-    /// Adds the histogram to a JSON object: `count`, `sum_ns` and `buckets` with the bounds of each slot up to the last that
-    /// counted something, in `unit`.
-    pub fn json(&self, object: &mut Object<'_>, scale: Scale, unit: &str) {
+    /// Adds the histogram to a JSON object: `count`, the sum and `buckets` with the bounds of each slot up to the last that
+    /// counted something.
+    pub fn json(&self, object: &mut Object<'_>, look: &Look) {
         object.number("count", self.count());
-        object.number("sum_ns", self.sum);
-        object.text("unit", unit.as_bytes());
+        object.number(look.sum, self.sum);
+        object.text("unit", look.unit.as_bytes());
         let used = self.last().map_or(0, |last| last + 1);
         object.list("buckets", self.slots[..used].iter().enumerate(), |out, (slot, count)| {
-            let (low, high) = scale.bounds(slot);
+            let (low, high) = look.scale.bounds(slot);
             let mut bucket = Object::new(out);
             bucket.number("low", low);
             // The last slot has no upper bound.
@@ -192,18 +202,21 @@ pub struct Look {
     pub header: &'static str,
     /// The unit in JSON: `us`.
     pub unit: &'static str,
+    /// The key of the sum in JSON, with the unit that it is in: `sum_ns`.
+    pub sum: &'static str,
+    /// How many of what the sum is in make one unit of the bounds.
+    pub per: u64,
     /// Whether the time of day is printed above each output.
     pub timestamp: bool,
-    /// Whether average and sum follow each histogram, in units of this many of what the sum is in.
-    pub averages: Option<u64>,
+    /// Whether average and sum follow each histogram, in the unit of the bounds.
+    pub averages: bool,
 }
 
 impl Look {
     /// With averages, or without.
     #[must_use]
     pub fn with_averages(self, wanted: bool) -> Self {
-        let ns_per_unit = if self.unit == "ms" { 1_000_000 } else { 1_000 };
-        Self { averages: wanted.then_some(ns_per_unit), ..self }
+        Self { averages: wanted, ..self }
     }
 }
 
@@ -219,7 +232,7 @@ pub fn print<Key>(out: &mut Output, mut all: Vec<Counted<Key>>, columns: &[Colum
             for column in columns.iter().filter(|column| !column.key.is_empty()) {
                 push_field(&mut object, column.key, &mut out.clock, &(column.value)(counted));
             }
-            counted.histogram.json(&mut object, look.scale, look.unit);
+            counted.histogram.json(&mut object, look);
             object.end();
             out.end_line();
         }
@@ -233,9 +246,9 @@ pub fn print<Key>(out: &mut Output, mut all: Vec<Counted<Key>>, columns: &[Colum
     for counted in &all {
         title(out, counted, columns);
         counted.histogram.print(out, look.scale, look.header);
-        if let Some(per) = look.averages {
-            let (sum, count) = (counted.histogram.sum() / per, counted.histogram.count());
-            let average = counted.histogram.sum() / per.max(1) / count.max(1);
+        if look.averages {
+            let (sum, count) = (counted.histogram.sum() / look.per.max(1), counted.histogram.count());
+            let average = sum / count.max(1);
             let unit = look.header;
             out.push(&format!("\navg = {average} {unit}, total: {sum} {unit}, count: {count}\n"));
         }
@@ -294,6 +307,16 @@ mod tests {
     use crate::output::Output;
     use crate::output::json::Object;
 
+    const LOOK: Look = Look {
+        scale: Scale::Log2,
+        header: "usecs",
+        unit: "us",
+        sum: "sum_ns",
+        per: 1_000,
+        timestamp: false,
+        averages: false,
+    };
+
     fn histogram(counts: &[(usize, u64)]) -> Histogram {
         let mut histogram = Histogram { sum: 1234, slots: [0; SLOTS] };
         for (slot, count) in counts {
@@ -347,7 +370,7 @@ mod tests {
     fn json_has_explicit_bounds() {
         let mut out = Vec::new();
         let mut object = Object::new(&mut out);
-        histogram(&[(1, 3)]).json(&mut object, Scale::Log2, "us");
+        histogram(&[(1, 3)]).json(&mut object, &LOOK);
         object.end();
         assert_eq!(
             serde_json::from_slice::<serde_json::Value>(&out).expect("valid JSON"),
@@ -379,7 +402,7 @@ mod tests {
             COMM as "" left 0 => |counted| (counted.key != 0).then(|| super::Value::c_string(&counted.comm)).into(),
         ];
         let counted = |key, comm: &[u8; 16]| Counted { key, comm: *comm, histogram: histogram(&[(0, 1)]) };
-        let look = Look { scale: Scale::Log2, header: "usecs", unit: "us", timestamp: false, averages: Some(1000) };
+        let look = LOOK.with_averages(true);
         let print = |json, all: &[Counted<u32>]| {
             let mut out = Output::to_memory(json);
             super::print(&mut out, all.to_vec(), columns, &look);

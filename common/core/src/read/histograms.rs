@@ -20,15 +20,15 @@ use crate::cli;
 use crate::object::{Setup, map_of};
 use crate::output::histogram::{Counted, Histogram, Look, Scale};
 
-/// BCC's options of tools that print histograms.
+/// BCC's options of tools that print histograms, of times or of something else.
 #[derive(Debug, Clone, clap::Args)]
-pub struct HistogramOptions {
+pub struct HistogramOptions<Of: Values = Times> {
     /// Print the time of day above each output
     #[arg(short = 'T', long)]
     pub timestamp: bool,
-    /// Count in milliseconds instead of microseconds
-    #[arg(short, long)]
-    pub milliseconds: bool,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would take it for the help of the options")]
+    pub of: Of,
     /// Keep this many histograms at once, where there is more than one
     #[arg(long, value_name = "COUNT", value_parser = cli::count::<u32>)]
     pub max_entries: Option<u32>,
@@ -37,17 +37,58 @@ pub struct HistogramOptions {
     pub interval: Interval,
 }
 
-/// `enum histogram_unit`, as the test below has it.
-const MICROSECONDS: u32 = 1;
-const MILLISECONDS: u32 = 2;
+/// What is counted, with the options that choose its unit.
+pub trait Values: clap::Args {
+    /// What the bounds are in.
+    fn unit(&self) -> Unit;
+}
 
-impl HistogramOptions {
+/// Times, which the kernel side counts in ns.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Times {
+    /// Count in milliseconds instead of microseconds
+    #[arg(short, long)]
+    pub milliseconds: bool,
+}
+
+/// Sizes, which it counts in bytes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Sizes {}
+
+/// A unit of bounds, in the words of [`Look`].
+#[derive(Debug, Clone, Copy)]
+pub struct Unit {
+    /// `enum histogram_unit`, as the test below has it.
+    number: u32,
+    header: &'static str,
+    name: &'static str,
+    sum: &'static str,
+    per: u64,
+}
+
+const MICROSECONDS: Unit = Unit { number: 1, header: "usecs", name: "us", sum: "sum_ns", per: 1_000 };
+const MILLISECONDS: Unit = Unit { number: 2, header: "msecs", name: "ms", sum: "sum_ns", per: 1_000_000 };
+const KILOBYTES: Unit = Unit { number: 3, header: "Kbytes", name: "KB", sum: "sum_bytes", per: 1024 };
+
+impl Values for Times {
+    fn unit(&self) -> Unit {
+        if self.milliseconds { MILLISECONDS } else { MICROSECONDS }
+    }
+}
+
+impl Values for Sizes {
+    fn unit(&self) -> Unit {
+        KILOBYTES
+    }
+}
+
+impl<Of: Values> HistogramOptions<Of> {
     /// Sets the object's constants: what the slots are, and a histogram for each key or one for all.
     ///
     /// # Errors
     /// The object has no histograms.
     pub fn apply(&self, setup: &mut Setup<'_>, scale: Scale, by_key: bool) -> Result<()> {
-        setup.set("histogram_unit", if self.milliseconds { MILLISECONDS } else { MICROSECONDS })?;
+        setup.set("histogram_unit", self.of.unit().number)?;
         setup.set("histogram_linear", scale == Scale::Linear)?;
         setup.set("histogram_by_key", by_key)?;
         if let Some(entries) = if by_key { self.max_entries } else { Some(1) } {
@@ -59,8 +100,8 @@ impl HistogramOptions {
     /// How the histograms are printed.
     #[must_use]
     pub fn look(&self, scale: Scale) -> Look {
-        let (header, unit) = if self.milliseconds { ("msecs", "ms") } else { ("usecs", "us") };
-        Look { scale, header, unit, timestamp: self.timestamp, averages: None }
+        let Unit { header, name, sum, per, .. } = self.of.unit();
+        Look { scale, header, unit: name, sum, per, timestamp: self.timestamp, averages: false }
     }
 }
 
@@ -141,7 +182,9 @@ mod tests {
     #[test]
     fn units_are_those_of_the_kernel_side() {
         let units = enumerators("event/histogram.bpf.h", "histogram_unit");
-        assert_eq!(units[super::MICROSECONDS as usize], "HISTOGRAM_US");
-        assert_eq!(units[super::MILLISECONDS as usize], "HISTOGRAM_MS");
+        let name = |unit: super::Unit| units[unit.number as usize].as_str();
+        assert_eq!(name(super::MICROSECONDS), "HISTOGRAM_US");
+        assert_eq!(name(super::MILLISECONDS), "HISTOGRAM_MS");
+        assert_eq!(name(super::KILOBYTES), "HISTOGRAM_KB");
     }
 }

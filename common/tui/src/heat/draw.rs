@@ -88,7 +88,7 @@ fn summary(view: &View<'_>, newest: Option<&Column>) -> String {
     format!(
         "count {}  average {} {}  p50 {}  p99 {}  max {}",
         histogram.count(),
-        average(histogram, view.look.unit),
+        average(histogram, view.look.per),
         view.look.unit,
         percentile(50),
         percentile(99),
@@ -98,13 +98,8 @@ fn summary(view: &View<'_>, newest: Option<&Column>) -> String {
 
 /// In the unit of the bounds, with one digit behind the point.
 #[allow(clippy::cast_precision_loss, reason = "people read a few digits")]
-fn average(histogram: &Histogram, unit: &str) -> String {
-    let per = match unit {
-        "us" => 1e3,
-        "ms" => 1e6,
-        _ => 1.0,
-    };
-    format!("{:.1}", histogram.sum() as f64 / per / histogram.count().max(1) as f64)
+fn average(histogram: &Histogram, per: u64) -> String {
+    format!("{:.1}", histogram.sum() as f64 / per as f64 / histogram.count().max(1) as f64)
 }
 
 /// The slots that share a row, the lowest row first: all that are used, and as many to a row as it takes for all to fit.
@@ -182,7 +177,15 @@ mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
-    const LOOK: Look = Look { scale: Scale::Log2, header: "usecs", unit: "us", timestamp: false, averages: None };
+    const LOOK: Look = Look {
+        scale: Scale::Log2,
+        header: "usecs",
+        unit: "us",
+        sum: "sum_ns",
+        per: 1_000,
+        timestamp: false,
+        averages: false,
+    };
 
     fn model() -> Model {
         let mut model = Model::default();
