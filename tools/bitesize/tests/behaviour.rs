@@ -121,6 +121,7 @@ fn who_wrote_is_known_where_another_task_issues() {
     else {
         return;
     };
+    let _ = Command::new("modprobe").arg("mq-deadline").output();
     disk.set("scheduler", "mq-deadline");
     let seen = run(&["-d", disk.name()], || {
         thread::scope(|scope| {
