@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use bpf::BiosnoopSkelBuilder;
 use clap::Parser;
+use corescope::cgroup::Cgroups;
 use corescope::disk::DiskOption;
-use corescope::{Buffer, Common, Filter, Manual, Output, Table, cgroup, cli, column, complain};
+use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, complain};
 use request::{COLUMNS, Request};
 
 corescope::skeleton!();
@@ -75,7 +76,7 @@ fn run(args: Args) -> Result<()> {
         .show("ERR", args.failed);
     let links = corescope::attach(&skel, &args.common)?;
     table.header(&mut out);
-    let mut cgroups = cgroup::Paths::default();
+    let mut cgroups = Cgroups::default();
     corescope::stream(&skel, links, out, |record, out| table.row(out, &Request::new(record, &mut cgroups)))?;
     if let Some(count @ 1..) = skel.maps.bss_data.as_ref().map(|counters| counters.passthrough) {
         complain(&format!("commands for drivers (passthrough), which are not shown: {count}"));

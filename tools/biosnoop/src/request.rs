@@ -1,6 +1,9 @@
 //! A request, as it is printed.
 
-use corescope::{Column, Value, cgroup, disk, errno, event};
+use std::rc::Rc;
+
+use corescope::cgroup::Cgroups;
+use corescope::{Column, Value, disk, errno, event};
 
 use crate::bpf::types::{biosnoop_event as Event, biosnoop_pattern as Pattern};
 
@@ -11,7 +14,7 @@ const NS_PER_MS: u64 = 1_000_000;
 /// A request that has completed.
 pub(crate) struct Request {
     event: Event,
-    cgroup: Option<String>,
+    cgroup: Option<Rc<str>>,
 }
 
 pub(crate) const COLUMNS: &[Column<Request>] = corescope::columns![Request;
@@ -48,9 +51,9 @@ fn milliseconds(raw: u64) -> Value<'static> {
 }
 
 impl Request {
-    pub(crate) fn new(record: &[u8], cgroups: &mut cgroup::Paths) -> Self {
+    pub(crate) fn new(record: &[u8], cgroups: &mut Cgroups) -> Self {
         let event = *event::<Event>(record).0;
-        Self { event, cgroup: (event.cgroup != 0).then(|| cgroups.of(event.cgroup).to_string()) }
+        Self { event, cgroup: (event.cgroup != 0).then(|| cgroups.path(event.cgroup)) }
     }
 
     fn pattern(&self) -> Option<bool> {

@@ -4,23 +4,24 @@ use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Where cgroup v2 is mounted.
 const ROOTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
-/// Paths of cgroups that were asked for.
+/// Paths that were found before: they stay known when their cgroups are gone.
 #[derive(Debug, Default)]
-pub struct Paths(HashMap<u64, String>);
+pub struct Cgroups(HashMap<u64, Rc<str>>);
 
-impl Paths {
-    /// The path of a cgroup from the root of its hierarchy on, looked for once; its id where it is gone or cannot be seen.
-    pub fn of(&mut self, id: u64) -> &str {
-        self.0.entry(id).or_insert_with(|| path(id))
+impl Cgroups {
+    /// The path of a cgroup from the root of its hierarchy on: its id is its directory's inode number. That number alone, where
+    /// it was gone or could not be seen.
+    pub fn path(&mut self, id: u64) -> Rc<str> {
+        self.0.entry(id).or_insert_with(|| path(id).into()).clone()
     }
 }
 
-/// The path of a cgroup from the root of its hierarchy on: its id is its directory's inode number. That number alone, where it
-/// is gone or cannot be seen.
+/// The same, looked for each time.
 #[must_use]
 pub fn path(id: u64) -> String {
     let found = ROOTS.iter().find_map(|root| find(Path::new(root), id).map(|path| (root, path)));
