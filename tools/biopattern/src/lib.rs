@@ -66,7 +66,7 @@ const COLUMNS: &[Column<Row>] = corescope::columns![Row;
     "%SEQ" right 5 "sequential_percent" number: "Percentage of those that did" =>
         |row| row.percent_random().map(|percent| 100 - percent).into(),
     COUNT: "Number of reads and writes" => |row| row.count().into(),
-    "KBYTES" right 10 "bytes" number: "Bytes that were read and written" =>
+    BYTES as "KBYTES" right 10: "Bytes that were read and written" =>
         |row| Value::Scaled { raw: row.bytes(), per: 1024, decimals: 0 },
     json "read_random" number: "Reads that did not begin where the read before ended" => |row| row.reads.random.into(),
     json "read_sequential" number: "Reads that did" => |row| row.reads.sequential.into(),

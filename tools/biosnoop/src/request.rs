@@ -27,12 +27,11 @@ pub(crate) const COLUMNS: &[Column<Request>] = corescope::columns![Request;
     DISK as "DISK" left 9 => |request| Value::c_string(&request.event.disk),
     text "T" left 1: "Type: R for a read, W a write, D a discard, F a flush, Z an operation on zones, - another one" =>
         |request| disk::letter(request.event.flags).into(),
-    json "operation" text: "What was asked for: Read, Write, Discard and so on" =>
-        |request| disk::operation(request.event.flags).into(),
+    json OPERATION => |request| disk::operation_key(request.event.flags).into(),
     json FLAGS: "Flags of the request (cmd_flags)" => |request| request.event.flags.into(),
     json FLAG_NAMES: "The same by name, the operation last" => |request| disk::flag_names(request.event.flags).into(),
     "SECTOR" left 10 "sector" number: "Where it begins on the disk, in sectors of 512 bytes" => |request| request.event.sector.into(),
-    "BYTES" left 7 "bytes" number: "Its size" => |request| request.event.bytes.into(),
+    BYTES as "BYTES" left 7: "Its size" => |request| request.event.bytes.into(),
     text "P" left 1: "S where it begins where the last one of that disk and direction ended, R elsewhere, - for the first" =>
         |request| request.pattern().map(|pattern| if pattern { "S" } else { "R" }).into(),
     json "sequential" bool: "Whether it begins where the last one of that disk and direction ended; null for the first" =>

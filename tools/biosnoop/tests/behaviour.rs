@@ -39,7 +39,7 @@ fn each_request_is_a_row_with_its_place_size_time_and_process() {
     let rows: Vec<&Value> = seen.rows().collect();
     assert_eq!(rows.len() as u64, truth.reads + truth.writes, "{}", seen.messages);
     for (kind, operation, count, size, bytes) in
-        [("reads", "Read", READS, 4096, truth.read_bytes), ("writes", "Write", WRITES, 64 << 10, truth.written_bytes)]
+        [("reads", "read", READS, 4096, truth.read_bytes), ("writes", "write", WRITES, 64 << 10, truth.written_bytes)]
     {
         let rows: Vec<&&Value> = rows.iter().filter(|row| row["operation"] == operation).collect();
         assert_eq!(rows.len() as u64, count, "{kind}");
@@ -109,7 +109,7 @@ fn what_is_written_in_pieces_and_flushed_is_counted_as_the_kernel_does() {
     disk.write(1, 1 << 20);
     let seen = tool.stop();
     let truth = disk.stat().since(before);
-    let writes: Vec<&Value> = seen.rows().filter(|row| row["operation"] == "Write").collect();
+    let writes: Vec<&Value> = seen.rows().filter(|row| row["operation"] == "write").collect();
     assert_eq!(writes.len() as u64, truth.writes, "{}", seen.messages);
     assert_eq!(writes.iter().map(|row| number(row, "bytes")).sum::<u64>(), truth.written_bytes);
     assert!(truth.written_bytes >= 2 << 20 && truth.writes >= 2, "{truth:?}");

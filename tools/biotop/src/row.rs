@@ -104,7 +104,7 @@ pub(crate) const COLUMNS: &[Column<Row>] = corescope::columns![Row;
         |row| row.process.as_ref().map(|(_, comm)| Value::c_string(comm)).into(),
     text "D" left 1: "R for reads, W for writes, D for discards, F for flushes without data" =>
         |row| row.operations().map(|operation| operation.1).collect::<String>().into(),
-    json "operation" text: "read, write, discard, or flush (without data)" =>
+    json OPERATION: "read, write, discard, or flush (without data)" =>
         |row| row.operations().next().map(|operation| operation.2).into(),
     "MAJ" left 3 "major" number: "Major number of the disk" => |row| row.disk.map(|disk| disk.major).into(),
     "MIN" left 3 "minor" number: "Minor number of the disk" => |row| row.disk.map(|disk| disk.minor).into(),
@@ -116,7 +116,7 @@ pub(crate) const COLUMNS: &[Column<Row>] = corescope::columns![Row;
     text "QUEUE" right 6: "How many of the requests were there at a time, on average" => Row::queue,
     COUNT as "I/O" right 5: "Requests that completed in the interval" => |row| row.sum.count.into(),
     text "Kbytes" right 7: "KiB of them" => |row| (row.sum.bytes / 1024).into(),
-    json "bytes" number: "Bytes of them" => |row| row.sum.bytes.into(),
+    json BYTES: "Bytes of them" => |row| row.sum.bytes.into(),
     json TOTAL: "How long they took together, from when they were made" => |row| row.sum.total_ns.into(),
     "AVGms" right 6 "average_ns" number: "How long one took on average; - or null if none completed" => Row::average,
 ];

@@ -110,6 +110,19 @@ pub fn operation(flags: u32) -> &'static str {
     }
 }
 
+/// The same as JSON has it, such as `write_zeroes`.
+#[must_use]
+pub fn operation_key(flags: u32) -> String {
+    let mut key = String::new();
+    for letter in operation(flags).chars() {
+        if letter.is_uppercase() && !key.is_empty() {
+            key.push('_');
+        }
+        key.push(letter.to_ascii_lowercase());
+    }
+    key
+}
+
 /// The same in a letter: `R`, `W`, `D` for a discard, `F` for a flush, `Z` for what is done to zones, `-` for others.
 #[must_use]
 pub fn letter(flags: u32) -> &'static str {
@@ -170,13 +183,14 @@ pub fn flag_names(flags: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{device, flag_names, parse};
+    use super::{device, flag_names, operation_key, parse};
 
     #[test]
     fn flags_are_those_of_bcc() {
         assert_eq!(flag_names(0), "Read");
         assert_eq!(flag_names(0x1801), "Sync-Metadata-Write");
         assert_eq!(flag_names(34), "Passthrough");
+        assert_eq!(operation_key(0x809), "write_zeroes");
     }
 
     #[test]

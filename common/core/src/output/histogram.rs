@@ -19,14 +19,14 @@ const STARS_WIDE: usize = 20;
 #[must_use]
 pub fn fields<Key>(columns: &[Column<Counted<Key>>]) -> Vec<Field> {
     let sum = Field::json("sum_ns", Kind::Number, "Sum of the values");
-    fields_in(columns, "usecs, msecs", sum, Field::json("unit", Kind::Text, "Unit of the bounds: us or ms"))
+    fields_in(columns, "usecs, msecs", sum, Field::json("unit", Kind::Text, "Unit of the bounds: us, ms, or KB (1024 bytes)"))
 }
 
 /// The same of histograms of sizes.
 #[must_use]
 pub fn fields_of_sizes<Key>(columns: &[Column<Counted<Key>>]) -> Vec<Field> {
     let sum = Field::json("sum_bytes", Kind::Number, "Sum of the values");
-    fields_in(columns, "Kbytes", sum, Field::json("unit", Kind::Text, "Unit of the bounds: KB, which is 1024 bytes"))
+    fields_in(columns, "Kbytes", sum, Field::json("unit", Kind::Text, "Unit of the bounds: us, ms, or KB (1024 bytes)"))
 }
 
 fn fields_in<Key>(columns: &[Column<Counted<Key>>], ranges: &'static str, sum: Field, unit: Field) -> Vec<Field> {

@@ -111,6 +111,11 @@ pub const RX: Field = Field::json("rx_bytes", Kind::Number, "Bytes received").he
 pub const TX: Field = Field::json("tx_bytes", Kind::Number, "Bytes sent").headed("TX_KB", Right, 6);
 /// A disk.
 pub const DISK: Field = term("DISK", 8, "disk", Kind::Text, "Name of the disk");
+/// What a request to a disk asks for.
+pub const OPERATION: Field =
+    Field::json("operation", Kind::Text, "What was asked for: read, write, discard, flush and so on");
+/// How much.
+pub const BYTES: Field = Field::json("bytes", Kind::Number, "Bytes").headed("BYTES", Right, 7);
 /// A PID namespace.
 pub const PIDNS: Field = Field::json("pidns", Kind::Number, "PID namespace: inode number of /proc/PID/ns/pid");
 /// A mount namespace.
@@ -161,6 +166,8 @@ const ALL: &[Field] = &[
     RX,
     TX,
     DISK,
+    OPERATION,
+    BYTES,
     PIDNS,
     MNTNS,
     CGROUP,
