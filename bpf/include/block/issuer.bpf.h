@@ -7,8 +7,9 @@
  *	...
  *	struct issuer *issuer = issuer_of(request);
  *
- * Since 6.5 the tracepoint block_io_start tells the request in the task that makes it. Before, block_getrq tells the bio that
- * a request is then made of, which is found again in the request: first or, if others were put before it, soon behind.
+ * Since 6.5 the tracepoint block_io_start tells the request in the task that makes it, up to 5.15 the function
+ * blk_account_io_start() does. Between (and where functions cannot be traced) block_getrq tells the bio that a request is then made
+ * of, which is found again in the request: first or, if others were put before it, soon behind.
  */
 #ifndef CORESCOPE_ISSUER_H
 #define CORESCOPE_ISSUER_H
@@ -177,6 +178,13 @@ static __always_inline void issuer_forget(struct issuer *issuer)
 #define REQUEST_ISSUERS(tool)                                                                                          \
 	SEC("tp_btf/block_io_start")                                                                                   \
 	int BPF_PROG(tool##_start, struct request *request)                                                            \
+	{                                                                                                              \
+		if (request_wanted(request))                                                                           \
+			issuer_note(request);                                                                          \
+		return 0;                                                                                              \
+	}                                                                                                              \
+	SEC("fentry/blk_account_io_start")                                                                             \
+	int BPF_PROG(tool##_start_entry, struct request *request)                                                      \
 	{                                                                                                              \
 		if (request_wanted(request))                                                                           \
 			issuer_note(request);                                                                          \

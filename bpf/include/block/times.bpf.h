@@ -12,6 +12,7 @@
 #include "base/lost.bpf.h"
 #include "block/request.bpf.h"
 
+/* By request, whose memory is used again: entries are never deleted. 0: it has been taken. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -22,20 +23,28 @@ struct {
 
 bool requests_lack_times;
 
+static __always_inline void request_note_issue(struct request *request)
+{
+	__u64 now = bpf_ktime_get_ns(), key = (__u64)request, *noted;
+
+	noted = bpf_map_lookup_elem(&request_issued, &key);
+	if (noted)
+		*noted = now;
+	else if (bpf_map_update_elem(&request_issued, &key, &now, BPF_ANY))
+		count_lost(LOST_MAP);
+}
+
 #define REQUEST_TIMES(tool)                                                                                            \
 	SEC("tp_btf/block_rq_issue")                                                                                   \
 	int tool##_issue(__u64 *ctx)                                                                                   \
 	{                                                                                                              \
 		struct request *request;                                                                               \
-		__u64 now, key;                                                                                        \
                                                                                                                        \
 		if (!requests_lack_times)                                                                              \
 			return 0;                                                                                      \
 		request = request_of(ctx);                                                                             \
-		now = bpf_ktime_get_ns();                                                                              \
-		key = (__u64)request;                                                                                  \
-		if (request_wanted(request) && bpf_map_update_elem(&request_issued, &key, &now, BPF_ANY))               \
-			count_lost(LOST_MAP);                                                                          \
+		if (request_wanted(request))                                                                           \
+			request_note_issue(request);                                                                   \
 		return 0;                                                                                              \
 	}
 
@@ -44,15 +53,17 @@ static __always_inline __u64 request_issue_time(struct request *request)
 {
 	__u64 time = request->io_start_time_ns, *noted, key = (__u64)request;
 
-	if (time && !requests_lack_times)
+	if (time)
 		return time;
-	noted = bpf_map_lookup_elem(&request_issued, &key);
-	if (!time && noted)
-		time = *noted;
-	if (noted)
-		bpf_map_delete_elem(&request_issued, &key);
-	else if (!time)
+	if (!requests_lack_times) {
 		requests_lack_times = true;
+		return 0;
+	}
+	noted = bpf_map_lookup_elem(&request_issued, &key);
+	if (noted) {
+		time = *noted;
+		*noted = 0;
+	}
 	return time;
 }
 

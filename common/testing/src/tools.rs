@@ -5,6 +5,7 @@
 //! kind = "stream"  # stream, histogram, sums, top or stacks
 //! work = "open"    # the action that is measured, see common/testing/src/actions.rs
 //! walks = []       # programs that walk stacks: their cost has a yardstick of its own
+//! updates = 1      # of how many maps its programs change the most, if more than one: so many the yardstick has
 //! ```
 //!
 //! Where there are no sources (an emulated machine) `CORESCOPE_TOOLS` has the same: `opensnoop:stream:open:` and others,

@@ -36,9 +36,13 @@ impl Setup<'_> {
     /// # Errors
     /// The object has no such programs, or the kernel's types cannot be read.
     pub fn trace_issuers(&mut self, tool: &str, wanted: bool, cgroups: bool) -> Result<()> {
-        let [start, bio, adopt] = ["start", "bio", "adopt"].map(|program| format!("{tool}_{program}"));
-        let by_bio = wanted && hooks::choose_any(self, &[&start])?.is_none();
-        self.load_if(&start, wanted && !by_bio)?;
+        let [start, entry, bio, adopt] =
+            ["start", "start_entry", "bio", "adopt"].map(|program| format!("{tool}_{program}"));
+        let by_bio = wanted && hooks::choose_any(self, &[&start, &entry])?.is_none();
+        if !wanted {
+            self.load_if(&start, false)?;
+            self.load_if(&entry, false)?;
+        }
         self.load_if(&bio, by_bio)?;
         self.load_if(&adopt, by_bio)?;
         self.set("issuers_by_bio", by_bio)?;

@@ -19,7 +19,12 @@ const STARS_WIDE: usize = 20;
 #[must_use]
 pub fn fields<Key>(columns: &[Column<Counted<Key>>]) -> Vec<Field> {
     let sum = Field::json("sum_ns", Kind::Number, "Sum of the values");
-    fields_in(columns, "usecs, msecs", sum, Field::json("unit", Kind::Text, "Unit of the bounds: us, ms, or KB (1024 bytes)"))
+    fields_in(
+        columns,
+        "usecs, msecs",
+        sum,
+        Field::json("unit", Kind::Text, "Unit of the bounds: us, ms, or KB (1024 bytes)"),
+    )
 }
 
 /// The same of histograms of sizes.

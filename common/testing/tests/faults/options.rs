@@ -43,7 +43,7 @@ fn example(option: &Choice, idle: &Idle, disk: Option<&Disk>) -> String {
         "PAGES" => "64",
         "SIZE" => "1M",
         "CMD" => "sleep 1000",
-        "NAME" | "LINE" | "LABEL" => "read",
+        "NAME" | "LINE" | "LABEL" | "COMM" => "read",
         "FLAG" => "O_CREAT",
         "SIGNALS" => "KILL",
         "ERRNO" => "ENOENT",
