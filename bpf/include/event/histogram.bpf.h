@@ -15,6 +15,7 @@
 #ifndef CORESCOPE_HISTOGRAM_H
 #define CORESCOPE_HISTOGRAM_H
 
+#include "base/log2.bpf.h"
 #include "base/map.bpf.h"
 
 #define HISTOGRAM_SLOTS 63
@@ -63,26 +64,6 @@ static const struct histogram_of_key histogram_none;
 static __always_inline struct histogram_cpu *histogram_cpu(__u32 cpu)
 {
 	return bpf_map_lookup_elem(&histogram_cpus, &cpu);
-}
-
-/* One comparison for both: without the barrier clang makes a branch for each. */
-#define LOG2_STEP(bits)                                                                                                \
-	if (value >> (bits)) {                                                                                         \
-		value >>= (bits);                                                                                      \
-		slot += (bits);                                                                                        \
-		barrier_var(value);                                                                                    \
-	}
-
-static __always_inline __u64 log2_slot(__u64 value)
-{
-	__u64 slot = 0;
-
-	LOG2_STEP(32)
-	LOG2_STEP(16)
-	LOG2_STEP(8)
-	LOG2_STEP(4)
-	LOG2_STEP(2)
-	return slot + (value >> 1);
 }
 
 /* Nanoseconds to microseconds: a multiplication where it is exact, because division is slow and BPF has no wide product. */

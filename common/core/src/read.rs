@@ -4,6 +4,7 @@ pub mod cpus;
 pub mod histograms;
 pub mod interval;
 pub mod iterate;
+pub mod log_linear;
 pub mod lost;
 pub mod queue;
 pub mod ring;

@@ -87,7 +87,9 @@ fn run(args: Args) -> Result<()> {
     }
     let unknown = skel.maps.bss_data.as_ref().map_or(0, |counters| counters.unknown);
     if unknown > 0 {
-        complain(&format!("requests that were made before bitesize ran, which are not in the histograms: {unknown}"));
+        complain(&format!(
+            "requests of which it is not known who made them, which are not in the histograms: {unknown}"
+        ));
     }
     Ok(())
 }

@@ -135,7 +135,11 @@ fn who_wrote_is_known_where_another_task_issues() {
             }
         });
     });
-    assert_eq!(count(&seen.rows_with("comm", "cs-sizes")), READS, "{:?}", seen.rows().collect::<Vec<_>>());
+    let counted = count(&seen.rows_with("comm", "cs-sizes"));
+    // From 7.0 on the kernel may skip a program while another task is in it, which it counts.
+    let (most, skipped) = (counted + seen.skipped(), seen.skipped());
+    let all: Vec<&Value> = seen.rows().collect();
+    assert!(counted <= READS && most >= READS, "{counted} of {READS}, {skipped} skipped: {all:?} {}", seen.messages);
     assert_eq!(seen.rows().count(), 1);
 }
 

@@ -51,6 +51,12 @@ pub fn parse(name: &str) -> Result<Disk, String> {
     Ok(Disk { number: number_of_disk.ok_or("its number cannot be read")?, sectors })
 }
 
+/// How many disks there are that have requests.
+#[must_use]
+pub fn count() -> usize {
+    fs::read_dir("/sys/block").into_iter().flatten().flatten().filter(|disk| disk.path().join("mq").exists()).count()
+}
+
 fn number(folder: &Path, file: &str) -> Option<u64> {
     fs::read_to_string(folder.join(file)).ok()?.trim().parse().ok()
 }

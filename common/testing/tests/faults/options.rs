@@ -50,6 +50,7 @@ fn example(option: &Choice, idle: &Idle, disk: Option<&Disk>) -> String {
         "US" | "MS" | "MASK" => "1",
         "COUNT" | "N" => "8",
         "CAPABILITY" => "sys_admin",
+        "PCTS" => "50,99.9",
         "DISK" => disk.map_or("", Disk::name),
         other => panic!("{}: there is no example of {other}", option.written),
     };
