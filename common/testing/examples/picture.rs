@@ -2,17 +2,16 @@
 //! transfers data, over connections or from a file. See scripts/picture.
 
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use corescope_testing::tool::binary;
-use corescope_testing::workload::Aligned;
+use corescope_testing::workload::{Aligned, direct};
 
 const COLUMNS: usize = 110;
 const LINES: usize = 18;
@@ -50,7 +49,7 @@ fn tmux(arguments: &[&str]) -> String {
 fn requests() {
     let path = std::path::PathBuf::from(format!("cs-picture-{}", std::process::id()));
     std::fs::write(&path, vec![1; 32 << 20]).expect("a writable folder");
-    let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_DIRECT).open(&path).expect("a file");
+    let file = direct(&path, 0);
     std::fs::remove_file(&path).expect("a file of one's own");
     let file = Arc::new(file);
     for reader in 0u64..3 {

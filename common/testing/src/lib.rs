@@ -30,4 +30,4 @@ pub mod tools;
 pub mod workload;
 
 pub use scratch::Scratch;
-pub use tool::{Seen, Tool};
+pub use tool::{Seen, Tool, number};

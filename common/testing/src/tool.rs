@@ -46,6 +46,11 @@ pub fn all() -> Vec<String> {
     tools::all().iter().map(|tool| tool.name.clone()).collect()
 }
 
+/// A number of a row.
+pub fn number(row: &Value, key: &str) -> u64 {
+    row[key].as_u64().unwrap_or_else(|| panic!("no {key}: {row}"))
+}
+
 /// A tool that is attached and prints JSON.
 pub struct Tool {
     name: String,

@@ -1,6 +1,7 @@
 //! Workloads in Rust: an emulated machine needs nothing else.
 
 mod aligned;
+mod bad_disk;
 pub mod calls;
 mod cgroup;
 #[cfg(target_arch = "x86_64")]
@@ -24,7 +25,8 @@ mod sync;
 mod threads;
 pub mod uring;
 
-pub use aligned::Aligned;
+pub use aligned::{Aligned, direct};
+pub use bad_disk::BadDisk;
 pub use cgroup::Cgroup;
 #[cfg(target_arch = "x86_64")]
 pub use compat::{LowMemory, compat};

@@ -3,17 +3,13 @@
 use std::time::Duration;
 
 use corescope_testing::workload::{Cgroup, Disk};
-use corescope_testing::{Seen, Tool};
+use corescope_testing::{Seen, Tool, number};
 use serde_json::{Value, json};
 
 /// Prime numbers, so that no product of something else hits them by chance.
 const READS: u64 = 11;
 const WRITES: u64 = 7;
 const DELAY: Duration = Duration::from_millis(20);
-
-fn number(row: &Value, key: &str) -> u64 {
-    row[key].as_u64().unwrap_or_else(|| panic!("no {key}: {row}"))
-}
 
 /// The requests of an operation, over all intervals.
 fn count(seen: &Seen, disk: &Disk, operation: &str) -> u64 {

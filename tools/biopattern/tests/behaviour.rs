@@ -1,24 +1,19 @@
 //! biopattern against disks that are read and written in a known order.
 
-use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::process::Command;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use corescope_testing::workload::{Aligned, Cgroup, Disk, pin};
-use corescope_testing::{Seen, Tool};
+use corescope_testing::workload::{Aligned, BadDisk, Cgroup, Disk, direct, pin};
+use corescope_testing::{Seen, Tool, number};
 use serde_json::Value;
 
 /// Prime numbers, so that no product of something else hits them by chance.
 const READS: u64 = 11;
 const WRITES: u64 = 7;
 const BLOCK: usize = 4096;
-
-fn number(row: &Value, key: &str) -> u64 {
-    row[key].as_u64().unwrap_or_else(|| panic!("no {key}: {row}"))
-}
 
 fn numbers<const N: usize>(row: &Value, keys: [&str; N]) -> [u64; N] {
     keys.map(|key| number(row, key))
@@ -118,9 +113,7 @@ fn writes_that_flush_count_once() {
     // A loop device has a cache to flush by itself.
     disk.set("write_cache", "write back");
     let row = row(&disk, || {
-        let mut options = File::options();
-        let options = options.write(true).custom_flags(libc::O_DIRECT | libc::O_DSYNC);
-        write(&options.open(disk.path()).expect("a disk"), 0..WRITES);
+        write(&direct(disk.path(), libc::O_DSYNC), 0..WRITES);
     });
     assert_eq!(numbers(&row, ["count", "write_random", "bytes"]), [WRITES, 1, WRITES * BLOCK as u64], "{row}");
 }
@@ -171,52 +164,17 @@ fn requests_that_complete_at_once_all_count() {
     }
 }
 
-/// A SCSI disk of which some sectors cannot be read; none where the kernel has no such disks.
-struct BadDisk(String);
-
-/// The first sector that cannot be read: `OPT_MEDIUM_ERR_ADDR` of drivers/scsi/scsi_debug.c.
-const BAD_SECTOR: u64 = 0x1234;
-
-impl BadDisk {
-    fn new() -> Option<Self> {
-        let loaded = Command::new("modprobe").args(["scsi_debug", "opts=2", "dev_size_mb=8"]).output();
-        loaded.is_ok_and(|output| output.status.success()).then_some(())?;
-        // What udev does elsewhere.
-        let _ = Command::new("modprobe").arg("sd_mod").output();
-        let is_it = |name: &String| {
-            fs::read_to_string(format!("/sys/block/{name}/device/model"))
-                .is_ok_and(|model| model.trim() == "scsi_debug")
-        };
-        for _ in 0..100 {
-            let names = fs::read_dir("/sys/block").expect("sysfs").flatten();
-            let found = names.map(|entry| entry.file_name().to_string_lossy().into_owned()).find(is_it);
-            if let Some(name) = found.filter(|name| fs::exists(format!("/dev/{name}")).is_ok_and(|is| is)) {
-                return Some(Self(name));
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        panic!("scsi_debug is loaded and has no disk");
-    }
-}
-
-impl Drop for BadDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("modprobe").args(["-r", "scsi_debug"]).output();
-    }
-}
-
 #[test]
 fn a_request_that_completes_in_parts_counts_once() {
     let Some(disk) = BadDisk::new() else { return };
-    let seen = run(&["-d", &disk.0], || {
-        let file = File::options().read(true).custom_flags(libc::O_DIRECT).open(format!("/dev/{}", disk.0));
-        let (file, mut memory) = (file.expect("a disk"), Aligned::new(64 << 10));
+    let seen = run(&["-d", disk.name()], || {
+        let (file, mut memory) = (disk.open(), Aligned::new(64 << 10));
         // The second one fails in its middle, and the third one follows it.
-        let (length, middle) = (64 << 10, BAD_SECTOR * 512 / (64 << 10));
+        let (length, middle) = (64 << 10, BadDisk::BAD_SECTOR * 512 / (64 << 10));
         let results = [middle - 1, middle, middle + 1].map(|place| file.read_at(memory.bytes(), place * length).ok());
         assert_eq!(results[0].zip(results[2]), Some((64 << 10, 64 << 10)));
         assert_ne!(results[1], Some(64 << 10));
     });
-    let rows = seen.rows_with("disk", disk.0.as_str());
+    let rows = seen.rows_with("disk", disk.name());
     assert_eq!(numbers(rows[0], ["read_random", "read_sequential", "bytes"]), [1, 2, 3 * (64 << 10)], "{}", rows[0]);
 }

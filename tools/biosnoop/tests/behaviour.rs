@@ -1,25 +1,20 @@
 //! biosnoop against disks whose requests are counted and timed.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::process::Command;
+use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::Duration;
 
 use corescope_testing::workload::uring::{By, Uring};
-use corescope_testing::workload::{self, Aligned, Cgroup, Disk};
-use corescope_testing::{Seen, Tool};
+use corescope_testing::workload::{self, Aligned, BadDisk, Cgroup, Disk};
+use corescope_testing::{Seen, Tool, number};
 use serde_json::{Value, json};
 
 /// Prime numbers, so that no product of something else hits them by chance.
 const READS: u64 = 11;
 const WRITES: u64 = 7;
 const DELAY: Duration = Duration::from_millis(20);
-
-fn number(row: &Value, key: &str) -> u64 {
-    row[key].as_u64().unwrap_or_else(|| panic!("no {key}: {row}"))
-}
 
 fn run(disk: &Disk, arguments: &[&str]) -> Seen {
     let tool = Tool::start("biosnoop", arguments);
@@ -135,47 +130,11 @@ fn requests_of_rings_belong_to_their_process() {
     assert_eq!(seen.rows().count() as u64, 3 * READS, "{}", seen.messages);
 }
 
-/// A disk of scsi_debug, whose sectors from 0x1234 on cannot be read.
-struct Broken(String);
-
-impl Broken {
-    fn new() -> Option<Self> {
-        // Its disks are of a module of their own.
-        let _ = Command::new("modprobe").arg("sd_mod").output();
-        let loaded = Command::new("modprobe").args(["scsi_debug", "dev_size_mb=8", "opts=2", "delay=0"]).output();
-        loaded.ok().filter(|output| output.status.success())?;
-        for _ in 0..100 {
-            let found =
-                fs::read_dir("/sys/bus/pseudo/drivers/scsi_debug/adapter0").ok().and_then(|_| disk_of_scsi_debug());
-            if let Some(name) = found {
-                return Some(Self(name));
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        panic!("scsi_debug is loaded and has no disk");
-    }
-}
-
-fn disk_of_scsi_debug() -> Option<String> {
-    let disks = fs::read_dir("/sys/block").ok()?.flatten();
-    let is_it = |name: &String| {
-        fs::read_to_string(format!("/sys/block/{name}/device/model")).is_ok_and(|model| model.contains("scsi_debug"))
-    };
-    disks.map(|entry| entry.file_name().to_string_lossy().into_owned()).find(is_it)
-}
-
-impl Drop for Broken {
-    fn drop(&mut self) {
-        let _ = Command::new("modprobe").args(["-r", "scsi_debug"]).output();
-    }
-}
-
 #[test]
 fn a_request_that_fails_in_the_middle_is_one_row_with_its_error() {
-    let Some(disk) = Broken::new() else { return };
-    let tool = Tool::start("biosnoop", &["-d", &disk.0, "-p", &std::process::id().to_string()]);
-    let options = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(format!("/dev/{}", disk.0));
-    let (file, mut memory) = (options.expect("a disk"), Aligned::new(64 << 10));
+    let Some(disk) = BadDisk::new() else { return };
+    let tool = Tool::start("biosnoop", &["-d", disk.name(), "-p", &std::process::id().to_string()]);
+    let (file, mut memory) = (disk.open(), Aligned::new(64 << 10));
     let error = file.read_exact_at(memory.bytes(), 0x1220 * 512).expect_err("a sector that cannot be read");
     file.read_exact_at(memory.bytes(), 0).expect("others can be");
     let seen = tool.stop();

@@ -1,14 +1,14 @@
 //! biotop against disks whose requests are counted and timed.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio, id};
 use std::time::Duration;
 
 use corescope_testing::tool::binary;
-use corescope_testing::workload::{Aligned, Cgroup, Disk};
-use corescope_testing::{Seen, Tool};
+use corescope_testing::workload::{Aligned, Cgroup, Disk, direct};
+use corescope_testing::{Seen, Tool, number};
 use serde_json::{Value, json};
 
 /// Longer than any test: all rows come at the end.
@@ -18,10 +18,6 @@ const READS: u64 = 11;
 const WRITES: u64 = 7;
 const FLUSHES: u64 = 5;
 const DELAY: Duration = Duration::from_millis(20);
-
-fn number(row: &Value, key: &str) -> u64 {
-    row[key].as_u64().unwrap_or_else(|| panic!("no {key}: {row}"))
-}
 
 fn sum(rows: &[&Value], key: &str) -> u64 {
     rows.iter().map(|row| number(row, key)).sum()
@@ -81,8 +77,7 @@ fn flushes_and_writes_in_steps_count_once() {
     disk.set("write_cache", "write back");
     // What the disk keeps in its cache must be flushed: each of the writes is done in steps, of which one has the data.
     let work = |disk: &Disk| {
-        let flags = libc::O_DIRECT | libc::O_DSYNC;
-        let file = OpenOptions::new().write(true).custom_flags(flags).open(disk.path()).expect("a disk");
+        let file = direct(disk.path(), libc::O_DSYNC);
         let mut memory = Aligned::new(8192);
         (0..WRITES).for_each(|place| file.write_all_at(memory.bytes(), place * 8192).expect("a disk"));
         (0..FLUSHES).for_each(|_| file.sync_all().expect("a disk"));

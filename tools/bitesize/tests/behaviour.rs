@@ -1,14 +1,14 @@
 //! bitesize against disks whose requests have known sizes.
 
 use std::fs::File;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use corescope_testing::run::Run;
-use corescope_testing::workload::{Aligned, Cgroup, Disk};
-use corescope_testing::{Seen, Tool, tool};
+use corescope_testing::workload::{Aligned, Cgroup, Disk, direct};
+use corescope_testing::{Seen, Tool, number, tool};
 use serde_json::{Value, json};
 
 /// Prime numbers, so that no product of something else hits them by chance.
@@ -25,10 +25,6 @@ fn named(name: &str, work: impl FnOnce() + Send) {
     thread::scope(|scope| {
         thread::Builder::new().name(name.into()).spawn_scoped(scope, work).expect("a thread");
     });
-}
-
-fn number(row: &Value, key: &str) -> u64 {
-    row[key].as_u64().unwrap_or_else(|| panic!("no {key}: {row}"))
 }
 
 fn count(rows: &[&Value]) -> u64 {
@@ -149,9 +145,7 @@ fn writes_that_flush_count_once() {
     // A loop device has a cache to flush by itself.
     disk.set("write_cache", "write back");
     let seen = run(&["-d", disk.name()], || {
-        let mut options = File::options();
-        let options = options.write(true).custom_flags(libc::O_DIRECT | libc::O_DSYNC);
-        let (file, mut memory) = (options.open(disk.path()).expect("a disk"), Aligned::new(4096));
+        let (file, mut memory) = (direct(disk.path(), libc::O_DSYNC), Aligned::new(4096));
         for place in 0..WRITES {
             file.write_all_at(memory.bytes(), place * 4096).expect("a disk that can be written");
         }

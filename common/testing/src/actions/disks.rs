@@ -1,11 +1,10 @@
 //! Requests to disks.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use super::{Action, Clock, Place, When};
-use crate::workload::{Aligned, NullBlock};
+use crate::workload::{Aligned, NullBlock, direct};
 
 pub(super) const ALL: &[Action] = &[Action {
     name: "disk_read",
@@ -23,11 +22,7 @@ fn disk_read(place: &Place) -> Box<dyn FnMut()> {
     if disk.is_none() {
         std::fs::write(&path, [1; 4096]).expect("a writable folder");
     }
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_DIRECT)
-        .open(&path)
-        .expect("a disk that is read past the cache");
+    let file = direct(&path, 0);
     let mut memory = Aligned::new(4096);
     Box::new(move || {
         let _keeps = &disk;

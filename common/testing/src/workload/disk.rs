@@ -1,14 +1,14 @@
 //! Disks whose requests are known: one that takes its time where the kernel has such disks, and the kernel's own count of what
 //! it did.
 
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Aligned, NullBlock};
+use super::{Aligned, NullBlock, direct};
 
 /// There is one of each kind: a test waits for its turn, before it starts a tool.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -136,8 +136,7 @@ impl Disk {
     /// It is not there.
     #[must_use]
     pub fn open(&self) -> File {
-        let options = OpenOptions::new().read(true).write(true).custom_flags(libc::O_DIRECT).open(self.path());
-        options.expect("a disk")
+        direct(self.path(), 0)
     }
 
     /// Reads `bytes` as often as `times`, each from another place.
