@@ -37,12 +37,27 @@ static __always_inline void fill_key(struct biolatency_key *key, struct request 
 	}
 }
 
-static __always_inline void record(struct request *request, struct issuer *issuer, __u64 time)
+/* From when on a request is timed; 0 where nothing tells. */
+static __always_inline __u64 begin_of(struct request *request, __u64 issued)
 {
+	__u64 made = request->start_time_ns;
+
+	if (queued)
+		return made ? made : issued;
+	return issued ? issued : made;
+}
+
+static __always_inline void record(struct request *request, struct issuer *issuer, __u64 begin)
+{
+	__u64 now = bpf_ktime_get_ns(), time = now > begin ? now - begin : 0;
 	struct biolatency_key key = {};
 	struct histogram_of_key *by_key;
 	struct histogram_cpu *cpu;
 
+	if (!begin) {
+		__sync_fetch_and_add(&untimed, 1);
+		return;
+	}
 	if (!histogram_by_key) {
 		cpu = histogram_cpu(bpf_get_smp_processor_id());
 		if (cpu)
@@ -62,7 +77,7 @@ SEC("tp_btf/block_rq_complete")
 int BPF_PROG(biolatency_done, struct request *request, int error, unsigned int bytes)
 {
 	struct issuer *issuer = NULL;
-	__u64 begin = 0, issued, now;
+	__u64 issued;
 
 	if (!request_ends(request, bytes) || !request_wanted(request))
 		return 0;
@@ -73,19 +88,8 @@ int BPF_PROG(biolatency_done, struct request *request, int error, unsigned int b
 	issued = request_issue_time(request);
 	if (by_pid || by_cgroup || filtered)
 		issuer = issuer_of(request);
-	if (filtered && (!issuer || !issuer->allowed))
-		return 0;
-	if (queued)
-		begin = request->start_time_ns;
-	if (!begin)
-		begin = issued;
-	if (!begin)
-		begin = request->start_time_ns;
-	now = bpf_ktime_get_ns();
-	if (begin)
-		record(request, issuer, now > begin ? now - begin : 0);
-	else
-		__sync_fetch_and_add(&untimed, 1);
+	if (!filtered || (issuer && issuer->allowed))
+		record(request, issuer, begin_of(request, issued));
 	if (issuer)
 		issuer_forget(issuer);
 	return 0;

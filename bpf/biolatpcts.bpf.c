@@ -8,14 +8,7 @@
 
 #define DISKS 16
 
-enum biolatpcts_kind {
-	BIOLATPCTS_READ,
-	BIOLATPCTS_WRITE,
-	BIOLATPCTS_DISCARD,
-	BIOLATPCTS_FLUSH, /* without data */
-	BIOLATPCTS_KINDS,
-};
-EXPORT_ENUM(biolatpcts_kind);
+EXPORT_ENUM(request_kind);
 
 /* From when on a request is timed. */
 enum biolatpcts_from {
@@ -67,18 +60,6 @@ static __always_inline bool disk_asked_for(struct request *request)
 	return false;
 }
 
-static __always_inline __u32 kind_of(struct request *request, bool is_issued)
-{
-	__u32 operation = request->cmd_flags & REQUEST_OPERATION;
-
-	/* One without data is not issued itself: the flush that it asks for is a request of the queue's own. */
-	if (operation == REQ_OP_FLUSH || (operation == REQ_OP_WRITE && !is_issued))
-		return BIOLATPCTS_FLUSH;
-	if (operation == REQ_OP_DISCARD || operation == REQ_OP_SECURE_ERASE)
-		return BIOLATPCTS_DISCARD;
-	return operation & 1 ? BIOLATPCTS_WRITE : BIOLATPCTS_READ;
-}
-
 static __always_inline __u64 begin_of(struct request *request, __u64 issued)
 {
 	__u64 made = request->start_time_ns;
@@ -91,16 +72,6 @@ static __always_inline __u64 begin_of(struct request *request, __u64 issued)
 	return made ? made : issued;
 }
 
-static __always_inline bool from_wanted_task(struct request *request)
-{
-	struct issuer *issuer = issuer_of(request);
-	bool allowed = issuer && issuer->allowed;
-
-	if (issuer)
-		issuer_forget(issuer);
-	return allowed;
-}
-
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(biolatpcts_done, struct request *request, int error, unsigned int bytes)
 {
@@ -110,7 +81,7 @@ int BPF_PROG(biolatpcts_done, struct request *request, int error, unsigned int b
 
 	if (!request_ends(request, bytes) || request_is_passthrough(request) || !disk_asked_for(request))
 		return 0;
-	if (filtered && !from_wanted_task(request))
+	if (filtered && !issuer_allows(request, true))
 		return 0;
 	issued = request_issue_time(request);
 	begin = begin_of(request, issued);
@@ -119,7 +90,8 @@ int BPF_PROG(biolatpcts_done, struct request *request, int error, unsigned int b
 		return 0;
 	}
 	now = bpf_ktime_get_ns();
-	key.kind = kind_of(request, bytes || issued);
+	/* One without data is not issued itself: the flush that it asks for is a request of the queue's own. */
+	key.kind = request_kind(request, bytes || issued);
 	key.disk = disk_number(request_gendisk(request));
 	latencies_of = map_get(&latencies, &key, &nothing);
 	if (!latencies_of)

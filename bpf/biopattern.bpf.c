@@ -82,16 +82,6 @@ static __always_inline __u64 put(__u64 *place, __u64 value, bool exchange)
 	return old;
 }
 
-static __always_inline bool from_wanted_task(struct request *request, bool ends)
-{
-	struct issuer *issuer = issuer_of(request);
-	bool allowed = issuer && issuer->allowed;
-
-	if (issuer && ends)
-		issuer_forget(issuer);
-	return allowed;
-}
-
 /* The bytes tell when the data is done: a request that needs the disk's cache flushed ends once more later, with none. */
 static __always_inline int done(struct request *request, __u32 bytes, bool exchange)
 {
@@ -104,7 +94,7 @@ static __always_inline int done(struct request *request, __u32 bytes, bool excha
 
 	if (!bytes || !request_moves_data(request) || !request_wanted(request))
 		return 0;
-	if (filtered && !from_wanted_task(request, ends))
+	if (filtered && !issuer_allows(request, ends))
 		return 0;
 	disk_name(key.disk, request_gendisk(request));
 	sum = map_get(&sums, &key, &no_sum);

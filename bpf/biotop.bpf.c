@@ -7,14 +7,7 @@
 #include "base/map.bpf.h"
 #include "block/issuer.bpf.h"
 
-/* As the kernel counts them in /sys/block/DISK/stat, but for FLUSH, which it counts among writes. */
-enum biotop_operation {
-	BIOTOP_READ,
-	BIOTOP_WRITE,
-	BIOTOP_DISCARD,
-	BIOTOP_FLUSH, /* asks for nothing but that the disk's cache is written */
-};
-EXPORT_ENUM(biotop_operation);
+EXPORT_ENUM(request_kind);
 
 struct biotop_key {
 	__u64 cgroup; /* 0 where nobody asks for it */
@@ -46,18 +39,6 @@ const volatile bool filtered; /* by who made it */
 
 static const struct biotop_sum nothing;
 
-/* A request's size is what it was when it was made: one that was also to flush the cache ends without its data. */
-static __always_inline __u32 operation_of(struct request *request, __u32 size)
-{
-	__u32 operation = request->cmd_flags & REQUEST_OPERATION;
-
-	if (operation == REQ_OP_FLUSH || (operation == REQ_OP_WRITE && !size))
-		return BIOTOP_FLUSH;
-	if (operation == REQ_OP_DISCARD)
-		return BIOTOP_DISCARD;
-	return operation & 1 ? BIOTOP_WRITE : BIOTOP_READ;
-}
-
 static __always_inline struct biotop_sum *sum_of(struct request *request, struct issuer *issuer, __u32 bytes)
 {
 	struct gendisk *disk = request_gendisk(request);
@@ -71,7 +52,8 @@ static __always_inline struct biotop_sum *sum_of(struct request *request, struct
 	}
 	key.major = disk->major;
 	key.minor = disk->first_minor;
-	key.operation = operation_of(request, issuer ? issuer->bytes : bytes);
+	/* Its size is what it was when it was made. */
+	key.operation = request_kind(request, issuer ? issuer->bytes : bytes);
 	sum = map_get(&sums, &key, &nothing);
 	if (sum && !sum->disk[0])
 		disk_name(sum->disk, disk);

@@ -61,17 +61,12 @@ static __always_inline struct cgroup *bio_cgroup(struct bio *bio)
 	return cgroup && BPF_CORE_READ(cgroup, level) ? cgroup : NULL;
 }
 
-static __always_inline bool issuer_bio_allowed(struct bio *bio)
+/* Of the current task, which makes a request of this bio: maybe for another cgroup. */
+static __always_inline bool issuer_is_allowed(struct bio *bio)
 {
-	__u32 zero = 0;
-	__u64 *wanted;
-	struct cgroup *cgroup;
-
-	if (!filter_by_cgroup || filter_tgid || filter_tgids[0])
-		return false;
-	wanted = bpf_map_lookup_elem(&filter_cgroup, &zero);
-	cgroup = bio_cgroup(bio);
-	return wanted && *wanted && cgroup && cgroup_ancestor(cgroup, filter_cgroup_level) == *wanted;
+	if (!filter_by_cgroup)
+		return filter_allows_current();
+	return filter_allows_for((void *)bpf_get_current_task(), bio_cgroup(bio));
 }
 
 static __always_inline void issuer_fill(struct issuer *issuer, struct bio *bio)
@@ -80,7 +75,7 @@ static __always_inline void issuer_fill(struct issuer *issuer, struct bio *bio)
 
 	issuer->made_ns = bpf_ktime_get_ns();
 	issuer->done = 0;
-	issuer->allowed = filter_allows_current() || issuer_bio_allowed(bio);
+	issuer->allowed = issuer_is_allowed(bio);
 	fill_current(&issuer->pid, &issuer->tid, NULL, issuer->comm);
 	if (issuer_cgroups) {
 		cgroup = bio_cgroup(bio);
@@ -173,6 +168,17 @@ static __always_inline __unused void issuer_part(struct issuer *issuer, struct r
 static __always_inline void issuer_forget(struct issuer *issuer)
 {
 	issuer->made_ns = 0;
+}
+
+/* Whether the filter allows a request, by who made it: for programs that ask nothing else of that. */
+static __always_inline __unused bool issuer_allows(struct request *request, bool ends)
+{
+	struct issuer *issuer = issuer_of(request);
+	bool allowed = issuer && issuer->allowed;
+
+	if (issuer && ends)
+		issuer_forget(issuer);
+	return allowed;
 }
 
 #define REQUEST_ISSUERS(tool)                                                                                          \

@@ -111,6 +111,27 @@ static __always_inline __u32 request_flags(struct request *request)
 	return flags;
 }
 
+/* As the kernel counts requests in /sys/block/DISK/stat, but for FLUSH, which it counts among writes. */
+enum request_kind {
+	REQUEST_READ,
+	REQUEST_WRITE,
+	REQUEST_DISCARD,
+	REQUEST_FLUSH, /* asks for nothing but that the disk's cache is written */
+	REQUEST_KINDS,
+};
+
+/* One that was also to flush the cache ends without its data: whether it had some is for the caller to know. */
+static __always_inline __unused __u32 request_kind(struct request *request, bool had_data)
+{
+	__u32 operation = request->cmd_flags & REQUEST_OPERATION;
+
+	if (operation == REQ_OP_FLUSH || (operation == REQ_OP_WRITE && !had_data))
+		return REQUEST_FLUSH;
+	if (operation == REQ_OP_DISCARD)
+		return REQUEST_DISCARD;
+	return request_is_write(request) ? REQUEST_WRITE : REQUEST_READ;
+}
+
 /*
  * Whether a request ends with these bytes: one may complete in parts. One that needs the disk's cache flushed passes through
  * steps, each of which completes; it is counted, as the kernel does, when all of them are done.

@@ -37,12 +37,15 @@ struct {
 	__type(value, __u64);
 } filter_cgroup SEC(".maps");
 
-static __always_inline bool filter_cgroup_has(struct task_struct *task)
+static __always_inline bool filter_cgroup_has(struct task_struct *task, struct cgroup *charged)
 {
 	__u32 zero = 0;
 	__u64 *id = bpf_map_lookup_elem(&filter_cgroup, &zero);
 
-	return id && *id && task_cgroup_ancestor(task, filter_cgroup_level) == *id;
+	if (!id || !*id)
+		return false;
+	return task_cgroup_ancestor(task, filter_cgroup_level) == *id ||
+	       (charged && cgroup_ancestor(charged, filter_cgroup_level) == *id);
 }
 
 /* Sets of cgroup and mount namespace ids that the user pinned, --cgroupmap and --mntnsmap: the one inner map of each. */
@@ -145,7 +148,7 @@ static __always_inline __u32 filter_parent(struct task_struct *task)
 }
 
 /* What is left to ask of a task when its ids are right. */
-static __always_inline bool filter_allows_apart_from_ids(struct task_struct *task)
+static __always_inline bool filter_allows_apart_from_ids(struct task_struct *task, struct cgroup *charged)
 {
 	__u64 id;
 
@@ -159,7 +162,7 @@ static __always_inline bool filter_allows_apart_from_ids(struct task_struct *tas
 		return false;
 	if (filter_by_comm && !filter_comm_matches(task))
 		return false;
-	if (filter_by_cgroup && !filter_cgroup_has(task))
+	if (filter_by_cgroup && !filter_cgroup_has(task, charged))
 		return false;
 	if (filter_by_cgroup_map) {
 		id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
@@ -174,8 +177,8 @@ static __always_inline bool filter_allows_apart_from_ids(struct task_struct *tas
 	return true;
 }
 
-/* Whether the user asked for this task. It may be any task, not just the current one. */
-static __always_inline bool filter_allows(struct task_struct *task)
+/* Whether the user asked for this task, or it works for a cgroup that the user asked for, which is charged for that. */
+static __always_inline bool filter_allows_for(struct task_struct *task, struct cgroup *charged)
 {
 	if (!filter_any)
 		return true;
@@ -188,7 +191,13 @@ static __always_inline bool filter_allows(struct task_struct *task)
 		return false;
 	if (filter_command && !filter_started(BPF_CORE_READ(task, tgid)))
 		return false;
-	return filter_allows_apart_from_ids(task);
+	return filter_allows_apart_from_ids(task, charged);
+}
+
+/* Whether the user asked for this task. It may be any task, not just the current one. */
+static __always_inline bool filter_allows(struct task_struct *task)
+{
+	return filter_allows_for(task, NULL);
 }
 
 /* The same of the current task, for programs that run very often: no helper is called where all are allowed. */
@@ -212,7 +221,7 @@ static __always_inline bool filter_allows_current(void)
 	if (!filter_tgids[0] && !filter_tids[0] && !filter_ppid && !filter_by_uid && !filter_by_comm && !filter_by_cgroup &&
 	    !filter_by_cgroup_map && !filter_by_mntns_map)
 		return true;
-	return filter_allows_apart_from_ids((void *)bpf_get_current_task());
+	return filter_allows_apart_from_ids((void *)bpf_get_current_task(), NULL);
 }
 
 #endif

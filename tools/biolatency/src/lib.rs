@@ -66,7 +66,7 @@ const COLUMNS: &[Column<Counted<Key>>] = corescope::columns![Counted<Key>;
     PID as "pid" left 0: "Process that made the requests, with -P" => |requests| Value::unless_zero(requests.key.pid),
     COMM: "Name of that process's thread, with -P" => |requests| Value::unless_empty(&requests.comm),
     CGROUP as "cgroup" left 0: "Cgroup whose requests they are, with --cgroups; its id where it is gone" =>
-        |requests| (requests.key.cgroup != 0).then(|| cgroup::path(requests.key.cgroup)).into(),
+        |requests| (requests.key.cgroup != 0).then(|| cgroup::path(requests.key.cgroup).to_string()).into(),
 ];
 
 /// The flags of -F: one more is kept, because a read without flags is 0.
@@ -121,7 +121,7 @@ fn run(args: Args) -> Result<()> {
     }
     if let Some(counters) = skel.maps.bss_data.as_ref() {
         report(counters.passthrough, "commands for drivers (passthrough), which are not in the histograms");
-        report(counters.untimed, "requests whose begin the kernel did not keep, which are not in the histograms");
+        report(counters.untimed, "requests whose start time the kernel did not keep, which are not in the histograms");
     }
     Ok(())
 }

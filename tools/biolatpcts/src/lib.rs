@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use bpf::BiolatpctsSkelBuilder;
 use bpf::types::{
-    biolatpcts_from as From, biolatpcts_key as Key, biolatpcts_kind as Kind, biolatpcts_latencies as Latencies,
+    biolatpcts_from as From, biolatpcts_key as Key, biolatpcts_latencies as Latencies, request_kind as Kind,
 };
 use clap::{Parser, ValueEnum};
 use corescope::disk::{self, Disk};
@@ -105,7 +105,7 @@ fn run(args: Args) -> Result<()> {
         setup.set("from", args.which.number())?;
         setup.set("filtered", filter.is_any())?;
         let count = if args.devices.is_empty() { disk::count() + 4 } else { args.devices.len() };
-        setup.size("latencies", u32::try_from(count)? * Kind::BIOLATPCTS_KINDS.0)
+        setup.size("latencies", u32::try_from(count)? * Kind::REQUEST_KINDS.0)
     })?;
     let out = Output::new(args.common.json);
     let mut sums = Sums::<Key, Latencies>::default();
@@ -119,7 +119,7 @@ fn run(args: Args) -> Result<()> {
         Ok(())
     })?;
     if let Some(untimed @ 1..) = skel.maps.bss_data.as_ref().map(|counters| counters.untimed) {
-        complain(&format!("requests whose begin the kernel did not keep, which are not counted: {untimed}"));
+        complain(&format!("requests whose start time the kernel did not keep, which are not counted: {untimed}"));
     }
     Ok(())
 }

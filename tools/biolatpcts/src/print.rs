@@ -9,14 +9,14 @@ use corescope::read::log_linear::LogLinear;
 use corescope::table::push_field;
 use corescope::{Output, escape};
 
-use crate::bpf::types::{biolatpcts_key as Key, biolatpcts_kind as Kind, biolatpcts_latencies as Latencies};
+use crate::bpf::types::{biolatpcts_key as Key, biolatpcts_latencies as Latencies, request_kind as Kind};
 
 /// The kinds of requests, in BCC's words and order.
 const KINDS: [(Kind, &str); 4] = [
-    (Kind::BIOLATPCTS_READ, "read"),
-    (Kind::BIOLATPCTS_WRITE, "write"),
-    (Kind::BIOLATPCTS_DISCARD, "discard"),
-    (Kind::BIOLATPCTS_FLUSH, "flush"),
+    (Kind::REQUEST_READ, "read"),
+    (Kind::REQUEST_WRITE, "write"),
+    (Kind::REQUEST_DISCARD, "discard"),
+    (Kind::REQUEST_FLUSH, "flush"),
 ];
 const NS_PER_S: f64 = 1e9;
 
@@ -53,8 +53,8 @@ impl Printer<'_> {
                 *place = LogLinear::new(latencies.histogram.slots);
             }
         }
-        // A line tells that the interval is over.
         if disks.is_empty() && !out.is_json() {
+            out.push("no request has completed\n");
             out.end_line();
         }
         for (disk, kinds) in &disks {

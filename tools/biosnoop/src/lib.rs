@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 use bpf::BiosnoopSkelBuilder;
 use clap::Parser;
-use corescope::cgroup::Cgroups;
 use corescope::disk::DiskOption;
 use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, complain};
 use request::{COLUMNS, Request};
@@ -76,8 +75,7 @@ fn run(args: Args) -> Result<()> {
         .show("ERR", args.failed);
     let links = corescope::attach(&skel, &args.common)?;
     table.header(&mut out);
-    let mut cgroups = Cgroups::default();
-    corescope::stream(&skel, links, out, |record, out| table.row(out, &Request::new(record, &mut cgroups)))?;
+    corescope::stream(&skel, links, out, |record, out| table.row(out, &Request::new(record)))?;
     if let Some(count @ 1..) = skel.maps.bss_data.as_ref().map(|counters| counters.passthrough) {
         complain(&format!("commands for drivers (passthrough), which are not shown: {count}"));
     }

@@ -2,8 +2,7 @@
 
 use std::rc::Rc;
 
-use corescope::cgroup::Cgroups;
-use corescope::{Column, Value, disk, errno, event};
+use corescope::{Column, Value, cgroup, disk, errno, event};
 
 use crate::bpf::types::{biosnoop_event as Event, biosnoop_pattern as Pattern};
 
@@ -50,9 +49,9 @@ fn milliseconds(raw: u64) -> Value<'static> {
 }
 
 impl Request {
-    pub(crate) fn new(record: &[u8], cgroups: &mut Cgroups) -> Self {
+    pub(crate) fn new(record: &[u8]) -> Self {
         let event = *event::<Event>(record).0;
-        Self { event, cgroup: (event.cgroup != 0).then(|| cgroups.path(event.cgroup)) }
+        Self { event, cgroup: (event.cgroup != 0).then(|| cgroup::path(event.cgroup)) }
     }
 
     fn pattern(&self) -> Option<bool> {

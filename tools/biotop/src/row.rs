@@ -6,7 +6,7 @@ use corescope::read::sums::Counters;
 use corescope::{Column, Value};
 use corescope_tui::{Group, Span, Top, id};
 
-use crate::bpf::types::{biotop_key as Key, biotop_operation as Operation, biotop_sum as Sum};
+use crate::bpf::types::{biotop_key as Key, biotop_sum as Sum, request_kind as Operation};
 
 impl Counters for Sum {
     const COUNTED: usize = 4;
@@ -14,10 +14,10 @@ impl Counters for Sum {
 
 /// Operations as the column D and the JSON have them.
 const OPERATIONS: &[(Operation, char, &str)] = &[
-    (Operation::BIOTOP_READ, 'R', "read"),
-    (Operation::BIOTOP_WRITE, 'W', "write"),
-    (Operation::BIOTOP_DISCARD, 'D', "discard"),
-    (Operation::BIOTOP_FLUSH, 'F', "flush"),
+    (Operation::REQUEST_READ, 'R', "read"),
+    (Operation::REQUEST_WRITE, 'W', "write"),
+    (Operation::REQUEST_DISCARD, 'D', "discard"),
+    (Operation::REQUEST_FLUSH, 'F', "flush"),
 ];
 
 #[derive(Clone, Copy, PartialEq)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use corescope::cgroup::Cgroups;
+use corescope::cgroup;
 use corescope::libbpf_rs::Map;
 use corescope::read::sums::{Sums, process_is_gone};
 use corescope_tui::Span;
@@ -34,12 +34,11 @@ pub(crate) struct Watch<'skel> {
     map: &'skel Map<'skel>,
     sums: Sums<Key, Sum>,
     kept: HashMap<u64, Kept>,
-    cgroups: Cgroups,
 }
 
 impl<'skel> Watch<'skel> {
     pub(crate) fn new(map: &'skel Map<'skel>) -> Self {
-        Self { map, sums: Sums::default(), kept: HashMap::new(), cgroups: Cgroups::default() }
+        Self { map, sums: Sums::default(), kept: HashMap::new() }
     }
 
     /// What came in an interval, and the rows before in which nothing did.
@@ -47,7 +46,7 @@ impl<'skel> Watch<'skel> {
         self.kept.values_mut().for_each(|kept| kept.rest(span));
         let is_over = |key: &Key, _: &Sum| self.kept.get(&id_of(key)).is_some_and(|kept| kept.over);
         for (key, sum) in self.sums.take(self.map, is_over)? {
-            let cgroup = (key.cgroup != 0).then(|| self.cgroups.path(key.cgroup));
+            let cgroup = (key.cgroup != 0).then(|| cgroup::path(key.cgroup));
             let row = Row::new(span, &key, sum, cgroup);
             self.kept.insert(id_of(&key), Kept { row, idle: 0, over: false });
         }

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use libbpf_rs::Object;
 
 use super::setup::map_of;
+use crate::names::cgroup::mounts;
 use crate::process::complain;
 use crate::process::pages::Pages;
 
@@ -35,8 +36,7 @@ impl Cgroup {
     /// # Errors
     /// There is none, or more than one of that name; or the depth cannot be known.
     pub(super) fn find(given: &Path) -> Result<Self> {
-        let mounts = fs::read("/proc/self/mountinfo").context("cannot read /proc/self/mountinfo")?;
-        let mounts = cgroup2_mounts(&mounts);
+        let mounts = mounts().context("cannot read /proc/self/mountinfo")?;
         let is_name = given.components().count() == 1 && !given.exists();
         let path = if is_name { named(&mounts, given.as_os_str())? } else { given.canonicalize()? };
         ensure!(path.is_dir(), "not a directory");
@@ -72,21 +72,6 @@ fn named(mounts: &[PathBuf], name: &OsStr) -> Result<PathBuf> {
             bail!("several cgroups have this name, such as {} and {}", first.display(), second.display())
         }
     }
-}
-
-/// Where cgroup v2 is mounted with its root, from mountinfo (proc_pid_mountinfo(5)).
-fn cgroup2_mounts(mountinfo: &[u8]) -> Vec<PathBuf> {
-    let mut mounts = Vec::new();
-    for line in mountinfo.split(|byte| *byte == b'\n') {
-        let fields: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
-        let kind = fields.iter().position(|field| *field == b"-").and_then(|dash| fields.get(dash + 1));
-        if let (Some(b"cgroup2"), Some(b"/"), Some(point)) =
-            (kind.map(|k| &**k), fields.get(3).map(|f| &**f), fields.get(4))
-        {
-            mounts.push(PathBuf::from(OsStr::from_bytes(point)));
-        }
-    }
-    mounts
 }
 
 /// A cgroup whose id the kernel side has in memory that both share.
@@ -189,16 +174,8 @@ impl Followed {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cgroup, cgroup2_mounts};
-    use std::path::{Path, PathBuf};
-
-    #[test]
-    fn cgroup_mounts_are_found_by_type_and_root() {
-        let mountinfo = b"29 23 0:26 / /sys/fs/cgroup/unified rw,nosuid shared:4 - cgroup2 cgroup rw\n\
-            30 23 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
-            31 23 0:26 /sub /mnt/sub rw - cgroup2 cgroup rw\n";
-        assert_eq!(cgroup2_mounts(mountinfo), [PathBuf::from("/sys/fs/cgroup/unified")]);
-    }
+    use super::Cgroup;
+    use std::path::Path;
 
     #[test]
     fn what_is_no_cgroup_is_refused() {

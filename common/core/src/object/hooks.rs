@@ -33,6 +33,15 @@ pub fn choose_any<'name>(setup: &mut Setup<'_>, row: &[&'name str]) -> Result<Op
     first(setup, row)
 }
 
+/// The same, only if it is `wanted`; else none is loaded.
+pub(super) fn choose_if<'name>(setup: &mut Setup<'_>, wanted: bool, row: &[&'name str]) -> Result<Option<&'name str>> {
+    if wanted {
+        return first(setup, row);
+    }
+    row.iter().try_for_each(|program| setup.load_if(program, false))?;
+    Ok(None)
+}
+
 fn first<'name>(setup: &mut Setup<'_>, row: &[&'name str]) -> Result<Option<&'name str>> {
     let mut found = None;
     for name in preferred(setup, row)? {

@@ -38,11 +38,7 @@ impl Setup<'_> {
     pub fn trace_issuers(&mut self, tool: &str, wanted: bool, cgroups: bool) -> Result<()> {
         let [start, entry, bio, adopt] =
             ["start", "start_entry", "bio", "adopt"].map(|program| format!("{tool}_{program}"));
-        let by_bio = wanted && hooks::choose_any(self, &[&start, &entry])?.is_none();
-        if !wanted {
-            self.load_if(&start, false)?;
-            self.load_if(&entry, false)?;
-        }
+        let by_bio = hooks::choose_if(self, wanted, &[&start, &entry])?.is_none() && wanted;
         self.load_if(&bio, by_bio)?;
         self.load_if(&adopt, by_bio)?;
         self.set("issuers_by_bio", by_bio)?;

@@ -34,11 +34,8 @@ impl Setup<'_> {
         self.set("uring_actions", actions)?;
         // What a request asks for was in a union before 6.0, and its completion did not tell the request before 5.19.
         let can = self.types()?.has_type("io_cmd_data") && self.types()?.has_field("io_kiocb", "cqe");
-        let submit = ["uring_submit", "uring_submit_sqe"];
-        let found = if can { hooks::choose_any(self, &submit)? } else { None };
-        for program in ["uring_submit", "uring_submit_sqe", "uring_complete"] {
-            self.load_if(program, found.is_some_and(|found| found == program || program == "uring_complete"))?;
-        }
+        let found = hooks::choose_if(self, can, &["uring_submit", "uring_submit_sqe"])?;
+        self.load_if("uring_complete", found.is_some())?;
         if found.is_none() {
             self.leave_out("uring_kept")?;
         }

@@ -18,23 +18,17 @@ const STARS_WIDE: usize = 20;
 /// The manual's view of a tool's histograms of times: their columns, and what is the same in all.
 #[must_use]
 pub fn fields<Key>(columns: &[Column<Counted<Key>>]) -> Vec<Field> {
-    let sum = Field::json("sum_ns", Kind::Number, "Sum of the values");
-    fields_in(
-        columns,
-        "usecs, msecs",
-        sum,
-        Field::json("unit", Kind::Text, "Unit of the bounds: us, ms, or KB (1024 bytes)"),
-    )
+    fields_in(columns, "usecs, msecs", Field::json("sum_ns", Kind::Number, "Sum of the values"))
 }
 
 /// The same of histograms of sizes.
 #[must_use]
 pub fn fields_of_sizes<Key>(columns: &[Column<Counted<Key>>]) -> Vec<Field> {
-    let sum = Field::json("sum_bytes", Kind::Number, "Sum of the values");
-    fields_in(columns, "Kbytes", sum, Field::json("unit", Kind::Text, "Unit of the bounds: us, ms, or KB (1024 bytes)"))
+    fields_in(columns, "Kbytes", Field::json("sum_bytes", Kind::Number, "Sum of the values"))
 }
 
-fn fields_in<Key>(columns: &[Column<Counted<Key>>], ranges: &'static str, sum: Field, unit: Field) -> Vec<Field> {
+fn fields_in<Key>(columns: &[Column<Counted<Key>>], ranges: &'static str, sum: Field) -> Vec<Field> {
+    const UNIT: Field = Field::json("unit", Kind::Text, "Unit of the bounds: us, ms, or KB (1024 bytes)");
     const COUNT: Field = Field::json("count", Kind::Number, "How many there were");
     const BUCKETS: [Field; 4] = [
         Field::json("buckets", Kind::Objects, "For each range of values its bounds and its count, the lowest first"),
@@ -47,7 +41,7 @@ fn fields_in<Key>(columns: &[Column<Counted<Key>>], ranges: &'static str, sum: F
         Field::json("buckets[].count", Kind::Number, "How many values were in the range"),
     ];
     let ranges = Field::text(ranges, Align::Left, 0, "Range of values, both ends included");
-    [&[vocabulary::TIME.json_only()], &column::fields(columns)[..], &[ranges, COUNT, sum, unit], &BUCKETS].concat()
+    [&[vocabulary::TIME.json_only()], &column::fields(columns)[..], &[ranges, COUNT, sum, UNIT], &BUCKETS].concat()
 }
 
 /// What the values of a slot are.
