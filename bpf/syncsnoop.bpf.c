@@ -3,47 +3,10 @@
  * Calls that write back what the caches hold: who made them, for which file, and how long they took. The start is kept
  * from the entry to the exit; all else is seen at the exit.
  */
-#include "base/core.bpf.h"
-#include "event/events.bpf.h"
-#include "task/filter.bpf.h"
+#include "syncsnoop/event.bpf.h"
+#include "syncsnoop/uring.bpf.h"
 #include "task/start.bpf.h"
-#include "call/path.bpf.h"
 #include "call/syscall.bpf.h"
-#include "call/uring.bpf.h"
-
-/* Where a call's arguments are: the low bits of its action, the others are user space's number for its name. */
-enum syncsnoop_kind {
-	SYNCSNOOP_ALL = 1, /* none */
-	SYNCSNOOP_FD,      /* descriptor */
-	SYNCSNOOP_MEMORY,  /* address, length, flags */
-	SYNCSNOOP_RANGE,   /* descriptor, offset, length, flags */
-	SYNCSNOOP_RANGE2,  /* descriptor, flags, offset, length */
-	SYNCSNOOP_KINDS = 8,
-};
-
-struct syncsnoop_event {
-	__u64 time_ns;  /* CLOCK_BOOTTIME, when it returned */
-	__u64 start_ns; /* when it was called; 0 if that was before it was traced */
-	__u64 from;     /* address or offset */
-	__u64 bytes;
-	__u32 pid;
-	__u32 tid;
-	__s32 ret;
-	__s32 fd;
-	__u32 flags;
-	__u16 action;
-	__u8 compat; /* of a 32-bit caller */
-	__u8 uring;  /* through io_uring(7) */
-	__u32 names_len;
-	__u32 names_end;
-	__u8 comm[COMM_LEN];
-	__u8 data[];
-};
-EXPORT_ENUM(syncsnoop_kind);
-EVENTS_NOT_NESTED(syncsnoop_event, PATH_NAMES_ROOM);
-URING_KEPT(sizeof(struct syncsnoop_event));
-
-const volatile __u64 min_latency_ns;
 
 /* Of a thread's call that has not returned: also of one that a signal interrupts, and the kernel begins again. */
 struct syncsnoop_start {
@@ -161,50 +124,6 @@ static __always_inline int returned(struct syscall *call, long ret)
 	used = path_names(event->data, path, &event->names_end, call->noloop);
 	event->names_len = used;
 	event_send(&place, event, sizeof(*event) + used);
-	return 0;
-}
-
-#define ONLY_DATA 1 /* IORING_FSYNC_DATASYNC */
-
-/* The event up to its result. */
-static __always_inline int submitted(struct io_kiocb *request, __u32 action)
-{
-	struct io_sync *asked = uring_asked(request);
-	struct syncsnoop_event event = {};
-	bool of_range = action % SYNCSNOOP_KINDS == SYNCSNOOP_RANGE;
-
-	if (!filter_allows_current())
-		return 0;
-	fill_current(&event.pid, &event.tid, NULL, event.comm);
-	event.uring = true;
-	event.flags = BPF_CORE_READ(asked, flags);
-	event.fd = BPF_CORE_READ(request, cqe.fd);
-	event.from = BPF_CORE_READ(asked, off);
-	event.bytes = BPF_CORE_READ(asked, len);
-	event.action = !of_range && event.flags & ONLY_DATA ? uring_actions[URING_FDATASYNC] : action;
-	event.start_ns = bpf_ktime_get_boot_ns();
-	uring_keep(request, &event);
-	return 0;
-}
-
-static __always_inline int completed(struct io_kiocb *request, int ret)
-{
-	struct syncsnoop_event *kept = uring_find(request), *event;
-	__u64 used, now = bpf_ktime_get_boot_ns();
-	struct event_place place;
-
-	if (!kept)
-		return 0;
-	event = now - kept->start_ns < min_latency_ns ? NULL : event_begin(&place);
-	if (event) {
-		*event = *kept;
-		event->time_ns = now;
-		event->ret = ret;
-		used = path_names(event->data, path_of_file(BPF_CORE_READ(request, file)), &event->names_end, false);
-		event->names_len = used;
-		event_send(&place, event, sizeof(*event) + used);
-	}
-	uring_forget(request);
 	return 0;
 }
 

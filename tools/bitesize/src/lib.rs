@@ -1,8 +1,7 @@
 #![cfg_attr(not(doctest), doc = include_str!("../manual.md"))]
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::mem::MaybeUninit;
-use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -14,7 +13,8 @@ use corescope::histogram::{self, Counted, Scale};
 use corescope::interval::Due;
 use corescope::read::sums::process_is_gone;
 use corescope::{
-    Column, Common, Filter, HistogramOptions, Histograms, Lost, Manual, Output, Sizes, Value, cli, complain, summarize,
+    Column, Common, Filter, HistogramOptions, Histograms, Lost, Manual, Output, Sizes, Value, cli, complain, filter,
+    summarize,
 };
 
 corescope::skeleton!();
@@ -58,7 +58,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<()> {
-    let filter = Filter::new(&args.common).pids(&args.pid).comm(args.comm.as_deref().map(OsStr::as_bytes));
+    let comm = args.comm.as_deref().map(filter::thread_name);
+    let filter = Filter::new(&args.common).pids(&args.pid).comm(comm);
     let mut object = MaybeUninit::uninit();
     let skel = corescope::load(BitesizeSkelBuilder::default(), &mut object, &args.common, |setup| {
         filter.apply(setup)?;

@@ -1,6 +1,7 @@
 #![cfg_attr(not(doctest), doc = include_str!("../manual.md"))]
 
 mod open;
+mod open_flags;
 
 use std::mem::MaybeUninit;
 use std::process::ExitCode;
@@ -12,7 +13,8 @@ use clap::Parser;
 use corescope::cli::exec::Exec;
 use corescope::object::filter::PinnedMaps;
 use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, filter, interval, signals, users};
-use open::{CALLS, COLUMNS, Open, Wanted};
+use open::{CALLS, COLUMNS, Open};
+use open_flags::Wanted;
 
 corescope::skeleton!();
 
@@ -49,7 +51,7 @@ struct Args {
     #[arg(short, long, visible_alias = "extended_fields")]
     extended_fields: bool,
     /// Show only opens with this flag, as O_WRONLY; of several any will do
-    #[arg(short = 'f', long = "flag_filter", value_name = "FLAG", value_parser = open::wanted)]
+    #[arg(short = 'f', long = "flag_filter", value_name = "FLAG", value_parser = open_flags::wanted)]
     flag_filter: Vec<Wanted>,
     /// Show full paths, as seen from the process's root directory
     #[arg(short = 'F', long)]
@@ -87,7 +89,7 @@ fn run(args: Args) -> Result<()> {
         setup.set("with_uid", args.print_uid || args.common.json)?;
         setup.set("failed_only", args.failed)?;
         setup.set("full_path", args.full_path)?;
-        let (modes, sets) = flag_filter(&args.flag_filter);
+        let (modes, sets) = open_flags::filter(&args.flag_filter);
         setup.set("access_modes", modes)?;
         setup.set("flag_sets", sets)
     })?;
@@ -117,21 +119,4 @@ fn run(args: Args) -> Result<()> {
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
     part.is_empty() || text.windows(part.len()).any(|window| window == part)
-}
-
-/// The access modes as a mask, and the sets of other flags, as the kernel side has them.
-fn flag_filter(wanted: &[Wanted]) -> (u32, [u32; 32]) {
-    let (mut modes, mut sets) = (0, [0; 32]);
-    let mut places = sets.iter_mut();
-    for wanted in wanted {
-        match wanted {
-            Wanted::Mode(mode) => modes |= mode,
-            Wanted::Flags(bits) => {
-                if let Some(place) = places.next() {
-                    *place = *bits;
-                }
-            }
-        }
-    }
-    (modes, sets)
 }

@@ -5,6 +5,7 @@ use corescope::syscalls::Abi;
 use corescope::{Column, Value, errno, escape, event, path};
 
 use crate::bpf::types::{opensnoop_call as Call, opensnoop_event as Event};
+use crate::open_flags;
 
 /// Every system call that opens a file by a name or handle, and how the kernel side reads its arguments.
 pub(crate) const CALLS: &[(&str, u32)] = &[
@@ -14,34 +15,6 @@ pub(crate) const CALLS: &[(&str, u32)] = &[
     ("openat2", Call::OPENSNOOP_OPENAT2.0),
     ("open_by_handle_at", Call::OPENSNOOP_BY_HANDLE.0),
 ];
-
-/// `O_ACCMODE` of open(2), and the three modes.
-const ACCESS: u32 = 3;
-const MODES: [&str; 4] = ["O_RDONLY", "O_WRONLY", "O_RDWR", "3"];
-
-/// The flags of open(2), those of several bits first.
-#[allow(clippy::cast_sign_loss, reason = "bits")]
-const FLAGS: &[Flag] = &[
-    (libc::O_TMPFILE as u64, "O_TMPFILE"),
-    (libc::O_SYNC as u64, "O_SYNC"),
-    (libc::O_CREAT as u64, "O_CREAT"),
-    (libc::O_EXCL as u64, "O_EXCL"),
-    (libc::O_NOCTTY as u64, "O_NOCTTY"),
-    (libc::O_TRUNC as u64, "O_TRUNC"),
-    (libc::O_APPEND as u64, "O_APPEND"),
-    (libc::O_NONBLOCK as u64, "O_NONBLOCK"),
-    (libc::O_DSYNC as u64, "O_DSYNC"),
-    (libc::O_ASYNC as u64, "O_ASYNC"),
-    (libc::O_DIRECT as u64, "O_DIRECT"),
-    // libc's own is 0 on 64-bit machines, where programs need not say it.
-    (LARGEFILE, "O_LARGEFILE"),
-    (libc::O_DIRECTORY as u64, "O_DIRECTORY"),
-    (libc::O_NOFOLLOW as u64, "O_NOFOLLOW"),
-    (libc::O_NOATIME as u64, "O_NOATIME"),
-    (libc::O_CLOEXEC as u64, "O_CLOEXEC"),
-    (libc::O_PATH as u64, "O_PATH"),
-];
-const LARGEFILE: u64 = if cfg!(target_arch = "aarch64") { 0o400_000 } else { 0o100_000 };
 
 /// `RESOLVE_*` of openat2(2).
 const RESOLVE: &[Flag] = &[
@@ -77,7 +50,7 @@ pub(crate) const COLUMNS: &[Column<Open>] = corescope::columns![Open;
     json IO_URING => |open| (open.event.uring != 0).into(),
     json DIRFD => |open| open.event.dirfd.into(),
     json FLAGS: "Flags of open(2)" => |open| open.event.flags.into(),
-    FLAG_NAMES => |open| open.flags().into(),
+    FLAG_NAMES => |open| open_flags::names(open.event.flags).into(),
     "MODE" left 4 "mode" number: "Permissions of a file to be created, in octal in text" =>
         |open| Value::Octal(open.event.mode.into()),
     json "resolve" number: "Restrictions of openat2(2)" => |open| open.event.resolve.into(),
@@ -112,14 +85,6 @@ impl Open {
         CALLS.iter().find(|(_, call)| *call == u32::from(self.event.call)).map(|(name, _)| *name)
     }
 
-    fn flags(&self) -> String {
-        let mode = MODES[(self.event.flags & ACCESS) as usize];
-        match self.event.flags & !ACCESS {
-            0 => mode.to_string(),
-            rest => format!("{mode}|{}", flags::names(rest.into(), FLAGS)),
-        }
-    }
-
     fn resolve(&self) -> Option<String> {
         (self.event.resolve != 0).then(|| flags::names(self.event.resolve.into(), RESOLVE))
     }
@@ -143,24 +108,4 @@ impl Open {
         let full = if self.full || self.given().is_none() { self.full() } else { None };
         full.map_or_else(|| self.given().into(), Value::from)
     }
-}
-
-/// What `-f` asks for: an access mode, or bits that must all be there.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Wanted {
-    Mode(u32),
-    Flags(u32),
-}
-
-/// A flag of open(2) by name, as `O_WRONLY`.
-///
-/// # Errors
-/// A sentence for what is none.
-pub(crate) fn wanted(name: &str) -> Result<Wanted, String> {
-    if let Some(mode) = MODES[..3].iter().position(|mode| *mode == name) {
-        return Ok(Wanted::Mode(1 << mode));
-    }
-    let found = FLAGS.iter().find(|(_, known)| *known == name);
-    let bits = found.and_then(|(bits, _)| u32::try_from(*bits).ok());
-    bits.map(Wanted::Flags).ok_or_else(|| "not a flag of open(2), as O_WRONLY or O_CREAT".into())
 }

@@ -1,6 +1,8 @@
 //! Which tasks a tool looks at: the settings of bpf/include/task/filter.bpf.h.
 
+use std::ffi::OsStr;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -188,8 +190,9 @@ fn list(ids: &[u32]) -> Result<[u32; IDS]> {
 
 /// As much of a name as the kernel keeps of a thread's, its first 15 bytes; that there was more is reported.
 #[must_use]
-pub fn thread_name(name: &str) -> &[u8] {
-    let kept = &name.as_bytes()[..name.len().min(15)];
+pub fn thread_name<Name: AsRef<OsStr> + ?Sized>(name: &Name) -> &[u8] {
+    let name = name.as_ref().as_bytes();
+    let kept = &name[..name.len().min(15)];
     if kept.len() < name.len() {
         complain(&format!(
             "the kernel keeps 15 bytes of a thread's name: looking for {}",
