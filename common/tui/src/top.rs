@@ -127,7 +127,7 @@ impl<Row> Top<Row> {
     }
 
     /// A table of plain screens, below those before it: its columns, and which rows are in it. One without rows is left
-    /// out.
+    /// out, but for the first one's header where none has any.
     #[must_use]
     pub fn plain(mut self, headers: &[&str], takes: fn(&Row) -> bool) -> Self {
         self.plain.push(Part { table: Table::new(self.columns).only(headers), takes });

@@ -88,6 +88,10 @@ fn text<Row>(
         part.table.header(out);
         lines(part, shown, out, drain)?;
     }
+    if first && let Some(part) = top.plain.first() {
+        // A screen of nothing but its time might be mistaken for a tool that does not work.
+        part.table.header(out);
+    }
     Ok(())
 }
 
@@ -150,5 +154,12 @@ mod tests {
         let lines: Vec<&str> = screen.lines().collect();
         assert!(lines[1].contains(" loadavg: "), "{screen}");
         assert_eq!(lines[2..], ["", "COMM         IO/s", "Zsh          2.0K"]);
+    }
+
+    #[test]
+    fn where_nothing_happened_there_is_a_header() {
+        let top = top().plain(&["PID"], |_| false).plain(&["COMM", "IO/s"], |_| false);
+        assert_eq!(print(&top, false, true, None), "\n    PID\n");
+        assert_eq!(print(&top, true, true, None).lines().count(), 2);
     }
 }
