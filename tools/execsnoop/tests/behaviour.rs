@@ -289,8 +289,8 @@ fn long_command_lines_are_whole_or_marked() {
 
 #[test]
 fn at_full_speed_rows_and_losses_are_what_was_made() {
-    const EXECS: usize = 3001;
-    const FAILED: usize = 3011;
+    const EXECS: usize = 701;
+    const FAILED: usize = 1009;
     let scratch = Scratch::new("speed");
     let path = program(&scratch, "cs-speed");
     let tool = Tool::start("execsnoop", &["-x"]);
@@ -306,7 +306,7 @@ fn at_full_speed_rows_and_losses_are_what_was_made() {
     let seen = tool.stop();
     let rows = seen.rows_with("comm", "cs-speed").len() + seen.rows_with("path", "/corescope/speed").len();
     seen.assert_all(rows, EXECS + FAILED);
-    assert!(rows > 1000, "{rows} rows");
+    assert!(rows > 500, "{rows} rows");
 }
 
 #[test]

@@ -241,7 +241,7 @@ fn long_arguments_are_cut_and_marked() {
 
 #[test]
 fn at_full_speed_rows_and_losses_are_what_was_made() {
-    const ENDS: usize = 10_007;
+    const ENDS: usize = 4_001;
     let tool = Tool::start("exitsnoop", &[]);
     short_lives(ENDS);
     let seen = tool.stop();
