@@ -24,7 +24,7 @@ struct biosnoop_event {
 	__u32 tid;
 	__s32 error;      /* an errno, negative; or blk_status_t */
 	__u32 pattern;
-	__u32 unused;
+	__u32 bios;       /* that it is made of */
 	__u8 comm[COMM_LEN];
 	__u8 disk[DISK_NAME_BYTES];
 };
@@ -109,7 +109,7 @@ static __always_inline void send(struct request *request, struct issuer *issuer,
 	event->flags = request_flags(request);
 	event->error = error;
 	event->pattern = pattern;
-	event->unused = 0;
+	event->bios = issuer && issuer->done ? issuer->bios : request_bios(request);
 	fill_issuer(event, issuer);
 	disk_name(event->disk, request_gendisk(request));
 	event_send(&place, event, sizeof(*event));

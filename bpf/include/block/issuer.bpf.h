@@ -27,6 +27,8 @@ struct issuer {
 	__u32 allowed;   /* by the filter */
 	__u64 done;      /* bytes of it that have completed, where it completes in parts */
 	__u64 sector;    /* and where it began */
+	__u32 bios;      /* and of how many bios it was then */
+	__u32 reserved;
 	__u8 comm[COMM_LEN];
 };
 
@@ -160,8 +162,10 @@ static __always_inline struct issuer *issuer_of(struct request *request)
 /* Bytes of a request have completed, and others are to come; or the step of a flush that writes its data has. */
 static __always_inline __unused void issuer_part(struct issuer *issuer, struct request *request, __u32 bytes)
 {
-	if (!issuer->done)
+	if (!issuer->done) {
 		issuer->sector = request->__sector;
+		issuer->bios = request_bios(request);
+	}
 	issuer->done += bytes;
 }
 

@@ -132,6 +132,25 @@ static __always_inline __unused __u32 request_kind(struct request *request, bool
 	return request_is_write(request) ? REQUEST_WRITE : REQUEST_READ;
 }
 
+const volatile bool request_counts_bios;
+#define REQUEST_BIOS 1024 /* of 4 KiB each in the largest request that the kernel makes unless it is told otherwise */
+
+/*
+ * How many bios a request is made of, what of them has completed left out: more than one where the kernel has merged some.
+ * Not by typed pointers, which take the verifier a millisecond each.
+ */
+static __always_inline __unused __u32 request_bios(struct request *request)
+{
+	struct bio *bio = request->bio;
+	__u32 bios = 0;
+
+	if (!request_counts_bios)
+		return 0;
+	for (; bios < REQUEST_BIOS && bio; bios++)
+		bio = BPF_CORE_READ(bio, bi_next);
+	return bios;
+}
+
 /*
  * Whether a request ends with these bytes: one may complete in parts. One that needs the disk's cache flushed passes through
  * steps, each of which completes; it is counted, as the kernel does, when all of them are done.

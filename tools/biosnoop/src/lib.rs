@@ -61,6 +61,7 @@ fn run(args: Args) -> Result<()> {
         args.buffer.apply(setup)?;
         setup.trace_requests(args.disk.disk.as_ref())?;
         setup.trace_issuers("biosnoop", true, args.common.json)?;
+        setup.set("request_counts_bios", args.common.json)?;
         setup.set("filtered", filter.is_any())?;
         setup.set("failed_only", args.failed)?;
         setup.set("with_pattern", args.pattern || args.common.json)?;

@@ -31,6 +31,8 @@ pub(crate) const COLUMNS: &[Column<Request>] = corescope::columns![Request;
     json FLAG_NAMES: "The same by name, the operation last" => |request| disk::flag_names(request.event.flags).into(),
     "SECTOR" left 10 "sector" number: "Where it begins on the disk, in sectors of 512 bytes" => |request| request.event.sector.into(),
     BYTES as "BYTES" left 7: "Its size" => |request| request.event.bytes.into(),
+    json "bios" number: "Of how many bios it is made: of more than one where the kernel merged some" =>
+        |request| request.event.bios.into(),
     text "P" left 1: "S where it begins where the last one of that disk and direction ended, R elsewhere, - for the first" =>
         |request| request.pattern().map(|pattern| if pattern { "S" } else { "R" }).into(),
     json "sequential" bool: "Whether it begins where the last one of that disk and direction ended; null for the first" =>

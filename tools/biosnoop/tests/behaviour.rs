@@ -131,6 +131,24 @@ fn requests_of_rings_belong_to_their_process() {
 }
 
 #[test]
+fn what_the_kernel_merges_is_one_row_of_several_bios() {
+    const PARTS: usize = 7;
+    let disk = Disk::any(Duration::ZERO);
+    let mut ring = Uring::new(By::Caller).expect("io_uring");
+    let (file, mut memory) = (disk.open(), Aligned::new(PARTS * 4096));
+    let tool = Tool::start("biosnoop", &["-d", disk.name()]);
+    let before = disk.stat();
+    assert_eq!(ring.read_all(file.as_raw_fd(), memory.bytes(), 4096), PARTS);
+    let truth = disk.stat().since(before);
+    let seen = tool.stop();
+    let rows: Vec<&Value> = seen.rows().collect();
+    assert!(truth.merged > 0, "nothing was merged: {truth:?}");
+    assert_eq!(rows.len() as u64, truth.reads, "{}", seen.messages);
+    assert_eq!(rows.iter().map(|row| number(row, "bios")).sum::<u64>(), PARTS as u64, "{rows:?}");
+    assert_eq!(rows.iter().map(|row| number(row, "bios") - 1).sum::<u64>(), truth.merged, "{rows:?}");
+}
+
+#[test]
 fn a_request_that_fails_in_the_middle_is_one_row_with_its_error() {
     let Some(disk) = BadDisk::new() else { return };
     let tool = Tool::start("biosnoop", &["-d", disk.name(), "-p", &std::process::id().to_string()]);

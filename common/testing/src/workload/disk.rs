@@ -63,6 +63,8 @@ pub struct Stat {
     pub writes: u64,
     /// Bytes of them.
     pub written_bytes: u64,
+    /// Reads and writes that became part of another one.
+    pub merged: u64,
 }
 
 impl Disk {
@@ -122,7 +124,13 @@ impl Disk {
     pub fn stat(&self) -> Stat {
         let text = fs::read_to_string(format!("/sys/block/{}/stat", self.name())).expect("a disk");
         let fields: Vec<u64> = text.split_whitespace().map(|field| field.parse().expect("a number")).collect();
-        Stat { reads: fields[0], read_bytes: fields[2] * 512, writes: fields[4], written_bytes: fields[6] * 512 }
+        Stat {
+            reads: fields[0],
+            read_bytes: fields[2] * 512,
+            writes: fields[4],
+            written_bytes: fields[6] * 512,
+            merged: fields[1] + fields[5],
+        }
     }
 
     /// Changes a setting of its queue, such as `iostats`; nothing where it has none of this name.
@@ -171,6 +179,7 @@ impl Stat {
             read_bytes: self.read_bytes - earlier.read_bytes,
             writes: self.writes - earlier.writes,
             written_bytes: self.written_bytes - earlier.written_bytes,
+            merged: self.merged - earlier.merged,
         }
     }
 }

@@ -59,6 +59,20 @@ impl Uring {
         self.call(opcode::Read::new(Fd(fd), to.as_mut_ptr(), length).offset(place).build())
     }
 
+    /// Reads one place after the other, all asked for at once: as many as `to` is long in parts of `size` bytes. Gives how many
+    /// could be read.
+    pub fn read_all(&mut self, fd: i32, to: &mut [u8], size: usize) -> usize {
+        let parts = to.chunks_exact_mut(size).len();
+        for (index, part) in to.chunks_exact_mut(size).enumerate() {
+            let length = u32::try_from(size).expect("not so much");
+            let read = opcode::Read::new(Fd(fd), part.as_mut_ptr(), length).offset((index * size) as u64).build();
+            // SAFETY: what it points to lives until it has completed, for which this waits.
+            unsafe { self.ring.submission().push(&read.flags(self.flags)).expect("room") };
+        }
+        self.ring.submit_and_wait(parts).expect("a ring that works");
+        self.ring.completion().filter(|done| usize::try_from(done.result()) == Ok(size)).count()
+    }
+
     /// Calls `fsync`, `fdatasync` or `sync_file_range`, which are given what they take of the rest.
     ///
     /// # Panics
