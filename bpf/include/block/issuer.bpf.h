@@ -10,11 +10,16 @@
  * Since 6.5 the tracepoint block_io_start tells the request in the task that makes it, up to 5.15 the function
  * blk_account_io_start() does. Between (and where functions cannot be traced) block_getrq tells the bio that a request is then made
  * of, which is found again in the request: first or, if others were put before it, soon behind.
+ *
+ * A tool that also wants to know where in the code defines ISSUER_STACKS before: then the stacks are carried along.
  */
 #ifndef CORESCOPE_ISSUER_H
 #define CORESCOPE_ISSUER_H
 
 #include "block/request.bpf.h"
+#ifdef ISSUER_STACKS
+#include "event/stack.bpf.h"
+#endif
 #include "task/filter.bpf.h"
 #include "task/task.bpf.h"
 
@@ -30,6 +35,10 @@ struct issuer {
 	__u32 bios;      /* and of how many bios it was then */
 	__u32 reserved;
 	__u8 comm[COMM_LEN];
+#ifdef ISSUER_STACKS
+	__u64 kernel_stack; /* as stack_id() gives them; of those that the filter allows */
+	__u64 user_stack;
+#endif
 };
 
 /* By request, whose memory is used again: entries are never deleted, and least recently used ones go. */
@@ -71,11 +80,37 @@ static __always_inline bool issuer_is_allowed(struct bio *bio)
 	return filter_allows_for((void *)bpf_get_current_task(), bio_cgroup(bio));
 }
 
-static __always_inline void issuer_fill(struct issuer *issuer, struct bio *bio)
+#ifdef ISSUER_STACKS
+const volatile bool issuer_kernel_stacks = true;
+const volatile bool issuer_user_stacks = true;
+
+/* One request after another is often made in the same place. */
+static __always_inline void issuer_take_stacks(void *ctx, struct issuer *issuer)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (!issuer->allowed)
+		return;
+	if (issuer_kernel_stacks)
+		issuer->kernel_stack = stack_id(ctx, 0, issuer->kernel_stack);
+	if (!issuer_user_stacks)
+		return;
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		issuer->user_stack = STACK_NONE;
+	else
+		issuer->user_stack = stack_id(ctx, BPF_F_USER_STACK, issuer->user_stack);
+}
+#else
+static __always_inline void issuer_take_stacks(void *ctx, struct issuer *issuer)
+{
+}
+#endif
+
+/* The time is taken last, because to take a stack needs some. */
+static __always_inline void issuer_fill(void *ctx, struct issuer *issuer, struct bio *bio)
 {
 	struct cgroup *cgroup;
 
-	issuer->made_ns = bpf_ktime_get_ns();
 	issuer->done = 0;
 	issuer->allowed = issuer_is_allowed(bio);
 	fill_current(&issuer->pid, &issuer->tid, NULL, issuer->comm);
@@ -85,6 +120,8 @@ static __always_inline void issuer_fill(struct issuer *issuer, struct bio *bio)
 			cgroup = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), cgroups, dfl_cgrp);
 		issuer->cgroup = BPF_CORE_READ(cgroup, kn, id);
 	}
+	issuer_take_stacks(ctx, issuer);
+	issuer->made_ns = bpf_ktime_get_ns();
 }
 
 /* The verifier forgets what a pointer is of which a helper was given the place: keys are copies. */
@@ -102,26 +139,26 @@ static __always_inline void issuer_put(struct request *request, const struct iss
 	bpf_map_update_elem(&issuers, &key, issuer, BPF_ANY);
 }
 
-static __always_inline void issuer_note(struct request *request)
+static __always_inline void issuer_note(void *ctx, struct request *request)
 {
 	struct issuer *issuer = issuer_find(request), new = {};
 
 	if (issuer) {
-		issuer_fill(issuer, request->bio);
+		issuer_fill(ctx, issuer, request->bio);
 		issuer->bytes = request->__data_len;
 		return;
 	}
-	issuer_fill(&new, request->bio);
+	issuer_fill(ctx, &new, request->bio);
 	new.bytes = request->__data_len;
 	issuer_put(request, &new);
 }
 
-static __always_inline void issuer_note_bio(struct bio *bio)
+static __always_inline void issuer_note_bio(void *ctx, struct bio *bio)
 {
 	struct issuer new = {};
 	__u64 key = (__u64)bio;
 
-	issuer_fill(&new, bio);
+	issuer_fill(ctx, &new, bio);
 	bpf_map_update_elem(&issuers_of_bios, &key, &new, BPF_ANY);
 }
 
@@ -190,20 +227,20 @@ static __always_inline __unused bool issuer_allows(struct request *request, bool
 	int BPF_PROG(tool##_start, struct request *request)                                                            \
 	{                                                                                                              \
 		if (request_wanted(request))                                                                           \
-			issuer_note(request);                                                                          \
+			issuer_note(ctx, request);                                                                     \
 		return 0;                                                                                              \
 	}                                                                                                              \
 	SEC("fentry/blk_account_io_start")                                                                             \
 	int BPF_PROG(tool##_start_entry, struct request *request)                                                      \
 	{                                                                                                              \
 		if (request_wanted(request))                                                                           \
-			issuer_note(request);                                                                          \
+			issuer_note(ctx, request);                                                                     \
 		return 0;                                                                                              \
 	}                                                                                                              \
 	SEC("tp_btf/block_getrq")                                                                                      \
 	int tool##_bio(__u64 *ctx)                                                                                     \
 	{                                                                                                              \
-		issuer_note_bio(argument_of(ctx, bios_behind_queue));                                                  \
+		issuer_note_bio(ctx, argument_of(ctx, bios_behind_queue));                                             \
 		return 0;                                                                                              \
 	}                                                                                                              \
 	SEC("tp_btf/block_rq_issue")                                                                                   \

@@ -26,7 +26,7 @@ pub use output::table::{self, Table};
 pub use output::{Output, clock, escape, json};
 pub use plain;
 pub use process::{complain, signals};
-pub use read::histograms::{HistogramOptions, Histograms, Sizes};
+pub use read::histograms::{HistogramOptions, Histograms, Sizes, Values};
 pub use read::interval;
 pub use read::iterate;
 pub use read::lost::{self, Lost};

@@ -13,6 +13,7 @@
 
 corescope::skeleton!(library);
 
+pub mod amount;
 pub mod batch;
 mod code;
 pub mod fields;
@@ -29,6 +30,7 @@ mod stack;
 pub mod summary;
 mod symbols;
 
+pub use amount::{Amount, Distribution};
 pub use batch::Batch;
 pub use frame::{Frame, Mark};
 pub use named::{End, Named, Space};

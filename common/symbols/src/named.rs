@@ -56,7 +56,9 @@ impl Named {
         const TRACING: usize = 10;
         let named = |frame: &Frame| frame.symbol.as_deref() == Some(function);
         // bpf_prog_..., bpf_trampoline_...; the kernel may hide these names.
-        let other = |frame: &Frame| frame.symbol.as_ref().is_some_and(|symbol| !symbol.starts_with("bpf_"));
+        let tracing =
+            |symbol: &String| ["bpf_", "__bpf_trace_", "__traceiter_"].iter().any(|name| symbol.starts_with(name));
+        let other = |frame: &Frame| frame.symbol.as_ref().is_some_and(|symbol| !tracing(symbol));
         let top = &self.frames[..self.frames.len().min(TRACING)];
         let start = top.iter().position(named).or_else(|| top.iter().position(other));
         self.frames.drain(..start.unwrap_or(0));
@@ -79,6 +81,9 @@ mod tests {
         assert_eq!(named.frames.len(), 2);
         let frames = vec![frame("bpf_prog_1_exit"), Frame::unknown(1), frame("bpf_trampoline_2"), frame("caller")];
         let mut named = Named { space: Space::Kernel, lost: false, frames, end: End::Walked };
+        named.begin_at("function");
+        assert_eq!(named.frames, ["caller"].map(frame));
+        named.frames = ["bpf_prog_1", "__bpf_trace_event", "__traceiter_event", "caller"].map(frame).to_vec();
         named.begin_at("function");
         assert_eq!(named.frames, ["caller"].map(frame));
         named.frames = vec![Frame::unknown(1)];

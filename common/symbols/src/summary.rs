@@ -3,6 +3,7 @@
 //! A tool keeps [`Entry`]s: whose stacks they are, the stacks' numbers, and a value. [`Summary::run`] asks for them: while it
 //! traces, to find names as long as the processes are there, and at the end of each interval, to print it.
 
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
@@ -17,6 +18,7 @@ use corescope::libbpf_rs::skel::Skel;
 use corescope::table::push_field;
 use corescope::{Lost, Output, escape, signals};
 
+use crate::amount::Amount;
 use crate::named::{Named, Space};
 use crate::options::{Sides, Storage};
 use crate::print::{self, Look};
@@ -25,6 +27,8 @@ use crate::symbols::Symbols;
 
 /// How often processes are looked at that may have ended when their stacks are named.
 const WATCH: Duration = Duration::from_millis(250);
+/// The column of a name.
+const COMM_WIDTH: usize = 16;
 
 /// A stack of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,17 +73,24 @@ pub enum Part {
         /// What stands behind it, such as ` (1234)`.
         id: String,
     },
+    /// The same as a line of columns: what folded lines begin with, wherever it stands.
+    Heading {
+        /// The name, the first column.
+        comm: [u8; 16],
+        /// The others.
+        rest: String,
+    },
 }
 
 /// A row with its stacks.
 #[derive(Debug, Clone)]
-pub struct Entry<Row> {
+pub struct Entry<Row, Value = u64> {
     /// What the columns take their values from.
     pub row: Row,
     /// What is shown, in the order of text; folded lines turn it round.
     pub parts: Vec<Part>,
-    /// What text and folded lines show, see [`Format::unit`]. The entry with the greatest is printed last.
-    pub value: u64,
+    /// What text and folded lines show. The entry with the greatest is printed last.
+    pub value: Value,
 }
 
 impl Part {
@@ -88,11 +99,11 @@ impl Part {
     }
 }
 
-impl<Row> Entry<Row> {
+impl<Row, Value> Entry<Row, Value> {
     fn sides(&self) -> impl Iterator<Item = &Side> {
         self.parts.iter().filter_map(|part| match part {
             Part::Stack(side) => Some(side),
-            Part::Name { .. } => None,
+            Part::Name { .. } | Part::Heading { .. } => None,
         })
     }
 }
@@ -127,12 +138,20 @@ impl Format {
 
     fn push_text(&self, out: &mut Output, parts: &[Part], mut named: &[Named]) {
         for group in parts.chunk_by(|one, next| one.is_stack() && next.is_stack()) {
-            if let [Part::Name { label, comm, id }] = group {
-                // Writing to a Vec does not fail.
-                let _ = write!(out.buffer, "    {label:<16} ");
-                escape::push(&mut out.buffer, escape::c_string(comm));
-                let _ = writeln!(out.buffer, "{id}");
-                continue;
+            // Writing to a Vec does not fail.
+            match group {
+                [Part::Name { label, comm, id }] => {
+                    let _ = write!(out.buffer, "    {label:<16} ");
+                    escape::push(&mut out.buffer, escape::c_string(comm));
+                    let _ = writeln!(out.buffer, "{id}");
+                    continue;
+                }
+                [Part::Heading { comm, rest }] => {
+                    let width = escape::push(&mut out.buffer, escape::c_string(comm));
+                    let _ = writeln!(out.buffer, "{:1$} {rest}", "", COMM_WIDTH.saturating_sub(width));
+                    continue;
+                }
+                _ => (),
             }
             let (stacks, rest) = named.split_at(group.len());
             print::text(out, stacks, self.look);
@@ -142,10 +161,19 @@ impl Format {
 
     fn push_folded(&self, out: &mut Output, parts: &[Part], mut named: &[Named]) {
         let start = out.buffer.len();
-        for group in parts.chunk_by(|one, next| one.is_stack() && next.is_stack()).rev() {
-            if let [Part::Name { comm, .. }] = group {
+        for part in parts {
+            if let Part::Heading { comm, .. } = part {
                 print::folded_name(out, escape::c_string(comm));
-                continue;
+            }
+        }
+        for group in parts.chunk_by(|one, next| one.is_stack() && next.is_stack()).rev() {
+            match group {
+                [Part::Heading { .. }] => continue,
+                [Part::Name { comm, .. }] => {
+                    print::folded_name(out, escape::c_string(comm));
+                    continue;
+                }
+                _ => (),
             }
             let (rest, stacks) = named.split_at(named.len() - group.len());
             print::folded(out, stacks, self.look);
@@ -157,9 +185,13 @@ impl Format {
         }
     }
 
-    fn push_value(&self, out: &mut Output, value: u64) {
-        let value = value / self.unit;
-        let _ = if self.folded { writeln!(out.buffer, " {value}") } else { writeln!(out.buffer, "        {value}\n") };
+    fn push_value(&self, out: &mut Output, value: &impl Amount) {
+        if self.folded {
+            let _ = writeln!(out.buffer, " {}", value.total() / self.unit);
+        } else {
+            value.text(out, self.unit);
+            out.end_line();
+        }
     }
 }
 
@@ -194,14 +226,14 @@ impl<'map> Summary<'map> {
     ///
     /// # Errors
     /// Those of `entries`, and of the output.
-    pub fn run<'obj, Row>(
+    pub fn run<'obj, Row, Value: Amount>(
         mut self,
         skel: &impl Skel<'obj>,
         mut links: Vec<Link>,
         (mut out, title): (Output, &str),
         times: Times,
         columns: &[Column<Row>],
-        mut entries: impl FnMut(Due) -> Result<Vec<Entry<Row>>>,
+        mut entries: impl FnMut(Due) -> Result<Vec<Entry<Row, Value>>>,
     ) -> Result<()> {
         let mut lost = Lost::of(skel)?;
         let mut left = times.count;
@@ -222,7 +254,7 @@ impl<'map> Summary<'map> {
             out.clock.resync();
             self.begin(&mut out, times.count > 1);
             let mut entries = entries(due)?;
-            entries.sort_by_key(|entry| entry.value);
+            entries.sort_by_key(|entry| entry.value.total());
             self.print(&mut out, &entries, columns)?;
             lost.report(&mut out);
             out.flush()
@@ -230,7 +262,7 @@ impl<'map> Summary<'map> {
     }
 
     /// Remembers processes while they are there, and finds names ahead: less is left for the end.
-    fn look_ahead<Row>(&mut self, entries: &[Entry<Row>]) {
+    fn look_ahead<Row, Value>(&mut self, entries: &[Entry<Row, Value>]) {
         for entry in entries {
             for side in entry.sides() {
                 if let Space::Process(pid) = side.space
@@ -260,7 +292,12 @@ impl<'map> Summary<'map> {
     }
 
     /// Prints the entries of an interval that ends now, each with what its columns say in JSON.
-    fn print<Row>(&mut self, out: &mut Output, entries: &[Entry<Row>], columns: &[Column<Row>]) -> Result<()> {
+    fn print<Row, Value: Amount>(
+        &mut self,
+        out: &mut Output,
+        entries: &[Entry<Row, Value>],
+        columns: &[Column<Row>],
+    ) -> Result<()> {
         let now = out.clock.now_ns();
         let stacks: Vec<Vec<Stack>> =
             entries.iter().map(|entry| entry.sides().map(|side| self.stacks.read(side.id)).collect()).collect();
@@ -284,7 +321,7 @@ impl<'map> Summary<'map> {
     }
 
     /// Prints entries, those that look alike as one.
-    fn print_alike<Row>(&self, out: &mut Output, entries: &[Entry<Row>], stacks: &[Vec<Stack>]) {
+    fn print_alike<Row, Value: Amount>(&self, out: &mut Output, entries: &[Entry<Row, Value>], stacks: &[Vec<Stack>]) {
         // Each is written twice, so that not all have to be kept.
         let looks = entries.iter().zip(stacks).map(|(entry, stacks)| {
             let start = out.buffer.len();
@@ -292,19 +329,19 @@ impl<'map> Summary<'map> {
             let mut hasher = DefaultHasher::new();
             out.buffer[start..].hash(&mut hasher);
             out.buffer.truncate(start);
-            (hasher.finish(), entry.value)
+            (hasher.finish(), &entry.value)
         });
         for (index, value) in alike(looks) {
             let entry = &entries[index];
             self.format.push(out, &entry.parts, &self.name(entry, &stacks[index]));
-            self.format.push_value(out, value);
+            self.format.push_value(out, &value);
             if !out.flush_if_full() {
                 break;
             }
         }
     }
 
-    fn name<Row>(&self, entry: &Entry<Row>, stacks: &[Stack]) -> Vec<Named> {
+    fn name<Row, Value>(&self, entry: &Entry<Row, Value>, stacks: &[Stack]) -> Vec<Named> {
         let name = |(side, stack): (&Side, _)| {
             let mut named = self.symbols.name(side.space, stack);
             side.begin_at.inspect(|function| named.begin_at(function));
@@ -315,26 +352,29 @@ impl<'map> Summary<'map> {
 }
 
 /// Of entries that look alike the first one's index and the sum of their values; what sums up to most comes last.
-fn alike(looks: impl Iterator<Item = (u64, u64)>) -> Vec<(usize, u64)> {
-    let mut places = HashMap::new();
-    let mut all = Vec::new();
+fn alike<'all, Value: Amount + 'all>(looks: impl Iterator<Item = (u64, &'all Value)>) -> Vec<(usize, Value)> {
+    let mut places: HashMap<u64, usize> = HashMap::new();
+    let mut all: Vec<(usize, Value)> = Vec::new();
     for (index, (look, value)) in looks.enumerate() {
-        let place = *places.entry(look).or_insert_with(|| {
-            all.push((index, 0));
-            all.len() - 1
-        });
-        all[place].1 += value;
+        match places.entry(look) {
+            Occupied(place) => all[*place.get()].1.add(value),
+            Vacant(place) => {
+                place.insert(all.len());
+                all.push((index, value.clone()));
+            }
+        }
     }
-    all.sort_by_key(|(_, value)| *value);
+    all.sort_by_key(|(_, value)| value.total());
     all
 }
 
-fn json<Row>(out: &mut Output, now: u64, entry: &Entry<Row>, named: &[Named], columns: &[Column<Row>]) {
+fn json<Row, Of: Amount>(out: &mut Output, now: u64, entry: &Entry<Row, Of>, named: &[Named], columns: &[Column<Row>]) {
     let mut object = Object::new(&mut out.buffer);
     push_field(&mut object, "time", &mut out.clock, &Value::Time(now));
     for column in columns.iter().filter(|column| !column.key.is_empty()) {
         push_field(&mut object, column.key, &mut out.clock, &(column.value)(&entry.row));
     }
+    entry.value.json(&mut object);
     for (side, named) in entry.sides().zip(named) {
         print::json(&mut object, side.key, named);
     }
@@ -373,7 +413,7 @@ mod tests {
         for folded in [false, true] {
             let format = Format { look, folded, unit: 1000 };
             format.push(&mut out, &parts, &stacks);
-            format.push_value(&mut out, 1999);
+            format.push_value(&mut out, &1999);
         }
         let text = "    waker:           a;b 7\n    one\n    --               --\n    two\n    --\n    three\n    \
                     target:          c (8)\n        1\n\nc;three;-;two;--;one;a:b 1\n";
@@ -381,8 +421,23 @@ mod tests {
     }
 
     #[test]
+    fn a_heading_comes_first_everywhere() {
+        let comm = *b"a;b\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        let stack = |key| Part::Stack(Side::kernel(key, 2, "f"));
+        let parts = [Part::Heading { comm, rest: "7 sda".into() }, stack("1"), stack("2")];
+        let mut out = Output::to_memory(false);
+        for folded in [false, true] {
+            let format = Format { look: Look::default(), folded, unit: 1 };
+            format.push(&mut out, &parts, &[named("one"), named("two")]);
+            format.push_value(&mut out, &9);
+        }
+        let text = "a;b              7 sda\n    one\n    two\n        9\n\na:b;two;one 9\n";
+        assert_eq!(String::from_utf8_lossy(&out.buffer), text);
+    }
+
+    #[test]
     fn what_looks_alike_is_one() {
-        let looks = [(7, 3), (8, 5), (7, 1), (9, 2), (7, 2)];
-        assert_eq!(alike(looks.into_iter()), [(3, 2), (1, 5), (0, 6)]);
+        let looks = [(7, 3_u64), (8, 5), (7, 1), (9, 2), (7, 2)];
+        assert_eq!(alike(looks.iter().map(|(look, value)| (*look, value))), [(3, 2), (1, 5), (0, 6)]);
     }
 }

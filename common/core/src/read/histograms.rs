@@ -41,6 +41,27 @@ pub struct HistogramOptions<Of: Values = Times> {
 pub trait Values: clap::Args {
     /// What the bounds are in.
     fn unit(&self) -> Unit;
+
+    /// Sets the object's constants: what the slots are, and a histogram for each key or one for all; with room for as many
+    /// `entries` as are given, or as the object has.
+    ///
+    /// # Errors
+    /// The object has no histograms.
+    fn apply(&self, setup: &mut Setup<'_>, scale: Scale, by_key: bool, entries: Option<u32>) -> Result<()> {
+        setup.set("histogram_unit", self.unit().number)?;
+        setup.set("histogram_linear", scale == Scale::Linear)?;
+        setup.set("histogram_by_key", by_key)?;
+        if let Some(entries) = if by_key { entries } else { Some(1) } {
+            setup.size("histograms", entries)?;
+        }
+        setup.size_per_cpu("histogram_cpus")
+    }
+
+    /// How the histograms are printed.
+    fn look(&self, scale: Scale) -> Look {
+        let Unit { header, name, sum, per, .. } = self.unit();
+        Look { scale, header, unit: name, sum, per, timestamp: false, averages: false }
+    }
 }
 
 /// Times, which the kernel side counts in ns.
@@ -88,20 +109,13 @@ impl<Of: Values> HistogramOptions<Of> {
     /// # Errors
     /// The object has no histograms.
     pub fn apply(&self, setup: &mut Setup<'_>, scale: Scale, by_key: bool) -> Result<()> {
-        setup.set("histogram_unit", self.of.unit().number)?;
-        setup.set("histogram_linear", scale == Scale::Linear)?;
-        setup.set("histogram_by_key", by_key)?;
-        if let Some(entries) = if by_key { self.max_entries } else { Some(1) } {
-            setup.size("histograms", entries)?;
-        }
-        setup.size_per_cpu("histogram_cpus")
+        self.of.apply(setup, scale, by_key, self.max_entries)
     }
 
     /// How the histograms are printed.
     #[must_use]
     pub fn look(&self, scale: Scale) -> Look {
-        let Unit { header, name, sum, per, .. } = self.of.unit();
-        Look { scale, header, unit: name, sum, per, timestamp: self.timestamp, averages: false }
+        Look { timestamp: self.timestamp, ..self.of.look(scale) }
     }
 }
 
@@ -169,10 +183,21 @@ impl<'obj, Key: Plain + Default> Histograms<'obj, Key> {
             let counted = Counted { key: Key::default(), comm: [0; 16], histogram: all.histogram };
             return Ok(if all.is_zero() { Vec::new() } else { vec![counted] });
         };
-        let grown = self.sums.take(keys, |key, _| gone(key))?;
-        let counted = |(key, of_key): (Key, OfKey)| Counted { key, comm: of_key.rest, histogram: of_key.histogram };
-        Ok(grown.into_iter().map(counted).collect())
+        Ok(counted(self.sums.take(keys, |key, _| gone(key))?))
     }
+
+    /// What was counted so far for each key that has a histogram now.
+    ///
+    /// # Errors
+    /// The kernel does not give them.
+    pub fn all(&self) -> Result<Vec<Counted<Key>>> {
+        self.keys.as_ref().map_or_else(|| Ok(Vec::new()), |keys| Ok(counted(Sums::<Key, OfKey>::all(keys)?)))
+    }
+}
+
+fn counted<Key>(all: Vec<(Key, OfKey)>) -> Vec<Counted<Key>> {
+    let counted = |(key, of_key): (Key, OfKey)| Counted { key, comm: of_key.rest, histogram: of_key.histogram };
+    all.into_iter().map(counted).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! makes of the rest of the test.
 
 use std::arch::naked_asm;
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::ptr;
 use std::time::{Duration, Instant};
 
@@ -37,6 +39,8 @@ macro_rules! system_call {
 system_call!(corescope_sleep_caller, corescope_sleep);
 system_call!(corescope_futex_caller, corescope_futex);
 system_call!(corescope_call_caller, corescope_call);
+system_call!(corescope_read_caller, corescope_read);
+system_call!(corescope_write_caller, corescope_write);
 
 /// Calls what `sleep` calls from two places.
 #[unsafe(no_mangle)]
@@ -70,6 +74,31 @@ pub const CALL: [&str; 2] = ["corescope_call", "corescope_call_caller"];
 /// As that of the system call: pointers among the arguments must be what it wants.
 pub unsafe fn call(number: i64, [a, b, c, d]: [usize; 4]) -> i64 {
     corescope_call_caller(number, a, b, c, d)
+}
+
+/// Those of [`read_at`].
+pub const READ: [&str; 2] = ["corescope_read", "corescope_read_caller"];
+/// Those of [`write_at`].
+pub const WRITE: [&str; 2] = ["corescope_write", "corescope_write_caller"];
+
+/// Reads all of `memory` from a place in a file, by `pread64(2)`.
+///
+/// # Panics
+/// There is less to be read.
+pub fn read_at(file: &File, memory: &mut [u8], place: u64) {
+    let (fd, start) = (file.as_raw_fd().cast_unsigned(), memory.as_mut_ptr() as usize);
+    let read = corescope_read_caller(libc::SYS_pread64, fd as usize, start, memory.len(), place as usize);
+    assert_eq!(usize::try_from(read), Ok(memory.len()));
+}
+
+/// Writes all of `memory` to a place in a file, by `pwrite64(2)`.
+///
+/// # Panics
+/// There is no room.
+pub fn write_at(file: &File, memory: &[u8], place: u64) {
+    let (fd, start) = (file.as_raw_fd().cast_unsigned(), memory.as_ptr() as usize);
+    let written = corescope_write_caller(libc::SYS_pwrite64, fd as usize, start, memory.len(), place as usize);
+    assert_eq!(usize::try_from(written), Ok(memory.len()));
 }
 
 fn timespec(duration: Duration) -> libc::timespec {
