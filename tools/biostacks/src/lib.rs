@@ -10,7 +10,7 @@ use bpf::BiostacksSkelBuilder;
 use bpf::types::biostacks_key as Key;
 use clap::Parser;
 use corescope::disk::DiskOption;
-use corescope::histogram::{self, Counted, Look, Scale};
+use corescope::histogram::{self, Counted, Histogram, Look, Scale};
 use corescope::interval::{Due, seconds};
 use corescope::read::histograms;
 use corescope::read::sums::process_is_gone;
@@ -38,8 +38,7 @@ struct Args {
     /// Keep the threads of a process apart
     #[arg(short = 'L', long)]
     tids: bool,
-    /// Weigh stacks by how many requests were made there, not by how long these took: in folded lines, and for the order of
-    /// all others
+    /// Count requests instead of adding up their times: in folded lines, and for the order in which stacks are printed
     #[arg(long)]
     counts: bool,
     #[command(flatten)]
@@ -94,7 +93,7 @@ fn run(args: Args) -> Result<()> {
     let title = args.sides.title("Tracing block I/O", args.duration);
     summary.run(&skel, links, (out, &title), times, COLUMNS, |due| {
         let rows = match due {
-            Due::Look => histograms.all()?,
+            Due::Look => histograms.keys()?.into_iter().map(uncounted).collect(),
             Due::Output => {
                 // A request may outlive its process, but hardly by an interval.
                 let before = replace(&mut ended, ended_processes(&histograms)?);
@@ -122,8 +121,13 @@ fn configure(args: &Args, setup: &mut Setup<'_>) -> Result<()> {
 
 /// Processes that have histograms and are gone.
 fn ended_processes(histograms: &Histograms<'_, Key>) -> Result<HashSet<u32>> {
-    let pids: HashSet<u32> = histograms.all()?.iter().map(|requests| requests.key.pid).collect();
+    let pids: HashSet<u32> = histograms.keys()?.iter().map(|key| key.pid).collect();
     Ok(pids.into_iter().filter(|pid| process_is_gone(*pid)).collect())
+}
+
+/// What nobody is to see yet.
+fn uncounted(key: Key) -> Counted<Key> {
+    Counted { key, comm: [0; 16], histogram: Histogram::default() }
 }
 
 fn entry(requests: Counted<Key>, look: Look, counts: bool) -> Entry<Counted<Key>, Distribution> {

@@ -15,7 +15,7 @@ use plain::Plain;
 
 use super::cpus::sum_of_cpus;
 use super::interval::Interval;
-use super::sums::{Counters, Growth, Sums};
+use super::sums::{Counters, Growth, Sums, parse};
 use crate::cli;
 use crate::object::{Setup, map_of};
 use crate::output::histogram::{Counted, Histogram, Look, Scale};
@@ -183,21 +183,18 @@ impl<'obj, Key: Plain + Default> Histograms<'obj, Key> {
             let counted = Counted { key: Key::default(), comm: [0; 16], histogram: all.histogram };
             return Ok(if all.is_zero() { Vec::new() } else { vec![counted] });
         };
-        Ok(counted(self.sums.take(keys, |key, _| gone(key))?))
+        let grown = self.sums.take(keys, |key, _| gone(key))?;
+        let counted = |(key, of_key): (Key, OfKey)| Counted { key, comm: of_key.rest, histogram: of_key.histogram };
+        Ok(grown.into_iter().map(counted).collect())
     }
 
-    /// What was counted so far for each key that has a histogram now.
+    /// The keys that have a histogram now, without what was counted.
     ///
     /// # Errors
-    /// The kernel does not give them.
-    pub fn all(&self) -> Result<Vec<Counted<Key>>> {
-        self.keys.as_ref().map_or_else(|| Ok(Vec::new()), |keys| Ok(counted(Sums::<Key, OfKey>::all(keys)?)))
+    /// They are not of this type.
+    pub fn keys(&self) -> Result<Vec<Key>> {
+        self.keys.iter().flat_map(MapCore::keys).map(|key| parse(&key)).collect()
     }
-}
-
-fn counted<Key>(all: Vec<(Key, OfKey)>) -> Vec<Counted<Key>> {
-    let counted = |(key, of_key): (Key, OfKey)| Counted { key, comm: of_key.rest, histogram: of_key.histogram };
-    all.into_iter().map(counted).collect()
 }
 
 #[cfg(test)]

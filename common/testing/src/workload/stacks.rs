@@ -85,9 +85,9 @@ pub const WRITE: [&str; 2] = ["corescope_write", "corescope_write_caller"];
 ///
 /// # Panics
 /// There is less to be read.
-pub fn read_at(file: &File, memory: &mut [u8], place: u64) {
+pub fn read_at(file: &File, memory: &mut [u8], place: usize) {
     let (fd, start) = (file.as_raw_fd().cast_unsigned(), memory.as_mut_ptr() as usize);
-    let read = corescope_read_caller(libc::SYS_pread64, fd as usize, start, memory.len(), place as usize);
+    let read = corescope_read_caller(libc::SYS_pread64, fd as usize, start, memory.len(), place);
     assert_eq!(usize::try_from(read), Ok(memory.len()));
 }
 
@@ -95,9 +95,9 @@ pub fn read_at(file: &File, memory: &mut [u8], place: u64) {
 ///
 /// # Panics
 /// There is no room.
-pub fn write_at(file: &File, memory: &[u8], place: u64) {
+pub fn write_at(file: &File, memory: &[u8], place: usize) {
     let (fd, start) = (file.as_raw_fd().cast_unsigned(), memory.as_ptr() as usize);
-    let written = corescope_write_caller(libc::SYS_pwrite64, fd as usize, start, memory.len(), place as usize);
+    let written = corescope_write_caller(libc::SYS_pwrite64, fd as usize, start, memory.len(), place);
     assert_eq!(usize::try_from(written), Ok(memory.len()));
 }
 
