@@ -139,18 +139,19 @@ static __always_inline void issuer_put(struct request *request, const struct iss
 	bpf_map_update_elem(&issuers, &key, issuer, BPF_ANY);
 }
 
+/* Filled in one place for all: a stack includes the place that it is taken at. */
 static __always_inline void issuer_note(void *ctx, struct request *request)
 {
 	struct issuer *issuer = issuer_find(request), new = {};
 
-	if (issuer) {
-		issuer_fill(ctx, issuer, request->bio);
-		issuer->bytes = request->__data_len;
-		return;
+	if (!issuer) {
+		issuer_put(request, &new);
+		issuer = issuer_find(request);
+		if (!issuer)
+			return;
 	}
-	issuer_fill(ctx, &new, request->bio);
-	new.bytes = request->__data_len;
-	issuer_put(request, &new);
+	issuer_fill(ctx, issuer, request->bio);
+	issuer->bytes = request->__data_len;
 }
 
 static __always_inline void issuer_note_bio(void *ctx, struct bio *bio)
