@@ -112,7 +112,7 @@ fn each_request_counts_where_it_is_made() {
             let lowest = rows.iter().map(|row| lowest(row)).min();
             assert!(!disk.is_slow() || lowest == Some(bucket), "{rows:?}");
             let sum: u64 = rows.iter().map(|row| number(row, "sum_ns")).sum();
-            let least = DELAY * u32::try_from(count).expect("few");
+            let least = DELAY * u32::try_from(self::count(&rows)).expect("few");
             assert!(!disk.is_slow() || Duration::from_nanos(sum) >= least, "{sum}");
             assert!(Duration::from_nanos(sum) <= made.took, "{sum} {:?}", made.took);
         }
@@ -136,16 +136,20 @@ fn folded_lines_have_times_or_counts() {
         let took = work(&disk).took;
         let ended = run.stop();
         ended.well();
-        (ended.stdout, took)
+        let all = !ended.stderr.contains(": the kernel skipped ");
+        (ended.stdout, took, all)
     };
-    let (output, took) = run(&[]);
+    let (output, took, all) = run(&[]);
     for (functions, count) in [(READ, READS), (WRITE, WRITES)] {
         let time = Duration::from_micros(folded(&output, functions));
         let least = if disk.is_slow() { DELAY * u32::try_from(count).expect("few") } else { Duration::ZERO };
-        assert!(time > least && time <= took, "{least:?} {time:?} {took:?}");
+        assert!(time <= took && (time > least || !all), "{least:?} {time:?} {took:?}");
     }
-    let (output, _) = run(&["--counts"]);
-    assert_eq!([READ, WRITE].map(|functions| folded(&output, functions)), [READS, WRITES]);
+    let (output, _, all) = run(&["--counts"]);
+    for (functions, count) in [(READ, READS), (WRITE, WRITES)] {
+        let seen = folded(&output, functions);
+        assert!(seen == count || (seen < count && !all), "{seen} of {count}");
+    }
     assert!(output.starts_with(b"folded_lines_ha") || output.starts_with(b"behaviour"), "{}", output.escape_ascii());
 }
 
@@ -206,7 +210,8 @@ fn what_finds_no_room_is_reported() {
     each(&disk, WRITES, |file, memory, place| write_at(file, memory, place));
     let seen = tool.stop();
     let rows: Vec<&Value> = seen.rows().collect();
-    assert_eq!((rows.len(), seen.skipped()), (1, 0), "{rows:?}");
-    assert!(seen.lost() >= WRITES);
-    assert_eq!(count(&rows) + seen.lost(), READS + WRITES, "{rows:?} {}", seen.messages);
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let known = count(&rows) + seen.lost();
+    assert!(known <= READS + WRITES && known + seen.skipped() >= READS + WRITES, "{rows:?} {}", seen.messages);
+    assert!(seen.lost() + seen.skipped() >= WRITES);
 }
