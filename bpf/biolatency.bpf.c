@@ -20,6 +20,7 @@ HISTOGRAMS(biolatency_key, 10240);
 const volatile bool queued; /* from when it was made, not from when the driver got it */
 const volatile bool by_disk, by_flags, by_pid, by_cgroup;
 const volatile bool filtered; /* by who made it */
+const volatile bool all_in_one; /* none of these is set */
 
 __u64 passthrough; /* commands for drivers, which are neither reads nor writes */
 __u64 untimed;     /* requests that completed and tell nothing of their begin */
@@ -47,37 +48,47 @@ static __always_inline __u64 begin_of(struct request *request, __u64 issued)
 	return issued ? issued : made;
 }
 
-static __always_inline void record(struct request *request, struct issuer *issuer, __u64 begin)
+static __always_inline struct histogram *histogram_for(struct request *request, struct issuer *issuer)
 {
-	__u64 now = bpf_ktime_get_ns(), time = now > begin ? now - begin : 0;
 	struct biolatency_key key = {};
 	struct histogram_of_key *by_key;
+
+	fill_key(&key, request, issuer);
+	by_key = histogram_of(&key);
+	if (!by_key)
+		return NULL;
+	if (by_pid && issuer)
+		__builtin_memcpy(by_key->comm, issuer->comm, COMM_LEN);
+	return &by_key->histogram;
+}
+
+static __always_inline void record(struct request *request, struct issuer *issuer, __u64 begin, const bool plain)
+{
+	__u64 now;
+	struct histogram *histogram;
 	struct histogram_cpu *cpu;
 
 	if (!begin) {
 		__sync_fetch_and_add(&untimed, 1);
 		return;
 	}
-	if (!histogram_by_key) {
+	now = bpf_ktime_get_ns();
+	if (!plain && histogram_by_key) {
+		histogram = histogram_for(request, issuer);
+	} else {
 		cpu = histogram_cpu(bpf_get_smp_processor_id());
-		if (cpu)
-			histogram_add(&cpu->histogram, time);
-		return;
+		histogram = cpu ? &cpu->histogram : NULL;
 	}
-	fill_key(&key, request, issuer);
-	by_key = histogram_of(&key);
-	if (!by_key)
-		return;
-	if (by_pid && issuer)
-		__builtin_memcpy(by_key->comm, issuer->comm, COMM_LEN);
-	histogram_add(&by_key->histogram, time);
+	if (histogram)
+		histogram_add(histogram, now > begin ? now - begin : 0);
 }
 
 SEC("tp_btf/block_rq_complete")
 int BPF_PROG(biolatency_done, struct request *request, int error, unsigned int bytes)
 {
+	const bool plain = all_in_one; /* each look at a constant is an instruction or two */
 	struct issuer *issuer = NULL;
-	__u64 issued;
+	__u64 begin;
 
 	if (!request_ends(request, bytes) || !request_wanted(request))
 		return 0;
@@ -85,11 +96,15 @@ int BPF_PROG(biolatency_done, struct request *request, int error, unsigned int b
 		__sync_fetch_and_add(&passthrough, 1);
 		return 0;
 	}
-	issued = request_issue_time(request);
+	begin = begin_of(request, request_issue_time(request));
+	if (plain) {
+		record(request, NULL, begin, true);
+		return 0;
+	}
 	if (by_pid || by_cgroup || filtered)
 		issuer = issuer_of(request);
 	if (!filtered || (issuer && issuer->allowed))
-		record(request, issuer, begin_of(request, issued));
+		record(request, issuer, begin, false);
 	if (issuer)
 		issuer_forget(issuer);
 	return 0;

@@ -28,7 +28,7 @@ struct biosnoop_event {
 	__u8 comm[COMM_LEN];
 	__u8 disk[DISK_NAME_BYTES];
 };
-EVENTS(biosnoop_event, 0);
+EVENTS_IN_PLACE(biosnoop_event);
 EXPORT_ENUM(biosnoop_pattern);
 
 const volatile bool filtered, failed_only, with_pattern;

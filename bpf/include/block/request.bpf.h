@@ -63,9 +63,16 @@ static __always_inline __u32 disk_number(struct gendisk *disk)
 	return disk->major << 20 | disk->first_minor;
 }
 
+/* As words, `to` too: the kernel writes a name once, into memory that was empty. */
 static __always_inline void disk_name(__u8 *to, struct gendisk *disk)
 {
-	bpf_probe_read_kernel_str(to, DISK_NAME_BYTES, &disk->disk_name);
+	const __u64 *from = (const __u64 *)disk->disk_name;
+	__u64 *words = (__u64 *)to;
+
+	words[0] = from[0];
+	words[1] = from[1];
+	words[2] = from[2];
+	words[3] = from[3];
 }
 
 /* Whether -d asks for it. */

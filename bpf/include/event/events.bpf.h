@@ -145,4 +145,28 @@ static __always_inline void event_output(void *event, __u64 size)
 	}                                                                                                              \
 	static __always_inline __unused void event_discard(struct event_place *place, struct event *event) {}
 
+/*
+ * For events of one size, and programs that know before they begin one that it is wanted: built in the ring buffer, which is
+ * cheapest, and safe for programs that interrupt each other. All of it must be filled; what is discarded takes its room.
+ */
+#define EVENTS_IN_PLACE(event)                                                                                         \
+	EXPORT(event);                                                                                                 \
+	struct event_place {};                                                                                         \
+	static __always_inline struct event *event_begin(struct event_place *place)                                    \
+	{                                                                                                              \
+		struct event *built = bpf_ringbuf_reserve(&events, sizeof(struct event), 0);                           \
+                                                                                                                       \
+		if (!built)                                                                                            \
+			count_lost(LOST_BUFFER);                                                                       \
+		return built;                                                                                          \
+	}                                                                                                              \
+	static __always_inline void event_send(struct event_place *place, struct event *event, __u64 size)             \
+	{                                                                                                              \
+		bpf_ringbuf_submit(event, event_flags(size + 16));                                                     \
+	}                                                                                                              \
+	static __always_inline __unused void event_discard(struct event_place *place, struct event *event)             \
+	{                                                                                                              \
+		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);                                                          \
+	}
+
 #endif

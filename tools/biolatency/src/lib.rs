@@ -90,6 +90,7 @@ fn run(args: Args) -> Result<()> {
         args.histogram.apply(setup, SCALE, by_key)?;
         setup.trace_requests(args.disk.disk.as_ref())?;
         setup.trace_issuers("biolatency", filtered || args.pids || args.cgroups, args.cgroups)?;
+        setup.set("all_in_one", !by_key && !filtered)?;
         setup.set("queued", args.queued)?;
         setup.set("by_disk", args.disks)?;
         setup.set("by_flags", args.flags)?;
