@@ -11,7 +11,7 @@ struct @NAME@_event {
 	__u32 tid;
 	__u8 comm[COMM_LEN];
 };
-EVENTS(@NAME@_event, 0);
+EVENTS_IN_PLACE(@NAME@_event);
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(@NAME@_exit, struct task_struct *task)
