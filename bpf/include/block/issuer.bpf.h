@@ -16,6 +16,7 @@
 #ifndef CORESCOPE_ISSUER_H
 #define CORESCOPE_ISSUER_H
 
+#include "block/bio.bpf.h"
 #include "block/request.bpf.h"
 #ifdef ISSUER_STACKS
 #include "event/stack.bpf.h"
@@ -61,25 +62,6 @@ const volatile bool issuers_by_bio;
 const volatile bool issuer_cgroups; /* whether anybody asks for them */
 #define ISSUER_BIOS 16 /* among the bios of a request the one that it was made of */
 
-/*
- * The cgroup that a bio is charged to, which is the nearest one for which `io` is enabled, or the root: NULL where that tells
- * less than the task's own.
- */
-static __always_inline struct cgroup *bio_cgroup(struct bio *bio)
-{
-	struct cgroup *cgroup = bio ? BPF_CORE_READ(bio, bi_blkg, blkcg, css.cgroup) : NULL;
-
-	return cgroup && BPF_CORE_READ(cgroup, level) ? cgroup : NULL;
-}
-
-/* Of the current task, which makes a request of this bio: maybe for another cgroup. */
-static __always_inline bool issuer_is_allowed(struct bio *bio)
-{
-	if (!filter_by_cgroup)
-		return filter_allows_current();
-	return filter_allows_for((void *)bpf_get_current_task(), bio_cgroup(bio));
-}
-
 #ifdef ISSUER_STACKS
 const volatile bool issuer_kernel_stacks = true;
 const volatile bool issuer_user_stacks = true;
@@ -112,7 +94,7 @@ static __always_inline void issuer_fill(void *ctx, struct issuer *issuer, struct
 	struct cgroup *cgroup;
 
 	issuer->done = 0;
-	issuer->allowed = issuer_is_allowed(bio);
+	issuer->allowed = bio_is_allowed(bio);
 	fill_current(&issuer->pid, &issuer->tid, NULL, issuer->comm);
 	if (issuer_cgroups) {
 		cgroup = bio_cgroup(bio);

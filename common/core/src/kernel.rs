@@ -9,5 +9,7 @@ pub(crate) mod section;
 pub mod tracefs;
 mod types;
 
-pub use abilities::{explain, has_kprobes, is_locked_down, lacking, page_size, permits_fentry, preempts_itself};
+pub use abilities::{
+    explain, has_kprobes, has_module, is_locked_down, lacking, page_size, permits_fentry, preempts_itself,
+};
 pub use types::{BTF, Types, check_btf};

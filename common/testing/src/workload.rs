@@ -11,6 +11,7 @@ mod exec;
 mod exit;
 mod folders;
 mod interrupt;
+mod md;
 pub mod mounts;
 pub mod network;
 mod null_block;
@@ -37,6 +38,7 @@ pub use exec::{
 pub use exit::{Forked, exit_process, exit_thread, short_lives};
 pub use folders::{bind_folder, own_folders};
 pub use interrupt::interrupt;
+pub use md::{Array, LEVELS};
 pub use null_block::NullBlock;
 pub use oom::{Hunger, Hungry, Oom};
 pub use pinned::PinnedIds;

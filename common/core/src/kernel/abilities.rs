@@ -50,6 +50,18 @@ fn is_preemptive(choice: &str) -> bool {
     choice.contains("(full)") || choice.contains("(lazy)")
 }
 
+/// Whether there is a module of this name for the running kernel, or it is built in; by the name of its file.
+#[must_use]
+pub fn has_module(name: &str) -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let folder = Path::new("/lib/modules").join(release.trim());
+    ["modules.dep", "modules.builtin"].iter().any(|list| {
+        // `kernel/drivers/md/md-mod.ko.xz: ` and what it needs.
+        let files = fs::read_to_string(folder.join(list)).unwrap_or_default();
+        files.lines().any(|line| line.split(':').next().is_some_and(|file| file.contains(&format!("/{name}.ko"))))
+    })
+}
+
 /// The size of a page in bytes, in which the kernel counts memory.
 #[must_use]
 pub fn page_size() -> u64 {

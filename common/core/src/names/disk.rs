@@ -32,23 +32,46 @@ pub struct DiskOption {
 /// # Errors
 /// A sentence: there is none of this name, or it does its I/O without requests.
 pub fn parse(name: &str) -> Result<Disk, String> {
-    // A name may have a slash, which is ! there: cciss/c0d0.
-    let name = name.strip_prefix("/dev/").unwrap_or(name).replace('/', "!");
-    let found = Path::new(CLASS).join(&name).canonicalize().ok().filter(|_| !name.starts_with('.') && !name.is_empty());
-    let folder = found.ok_or_else(|| "no such disk; /sys/class/block has the names of all".to_string())?;
+    let folder = folder(name)?;
     let partition = number(&folder, "partition").is_some();
     let disk = if partition { folder.parent().unwrap_or(&folder) } else { &folder };
     if !disk.join("mq").exists() {
         return Err(without_requests(disk));
     }
-    let number_of_disk = fs::read_to_string(disk.join("dev")).ok().and_then(|text| device(text.trim()));
     let sectors = if partition {
         let (start, size) = (number(&folder, "start").unwrap_or(0), number(&folder, "size").unwrap_or(0));
         start..start + size
     } else {
         0..0
     };
-    Ok(Disk { number: number_of_disk.ok_or("its number cannot be read")?, sectors })
+    Ok(Disk { number: number_of(disk)?, sectors })
+}
+
+/// The number of an md array by its name, such as `md0`, `/dev/md0` or `/dev/md/home`.
+///
+/// # Errors
+/// A sentence: there is none of this name.
+pub fn parse_array(name: &str) -> Result<u32, String> {
+    // mdadm(8) makes links to the devices.
+    let linked = Path::new(name).canonicalize().ok().filter(|_| name.starts_with("/dev/"));
+    let folder = folder(linked.as_deref().and_then(Path::to_str).unwrap_or(name))?;
+    if !folder.join("md").exists() {
+        return Err("this is no md array; /proc/mdstat has the names of all".into());
+    }
+    number_of(&folder)
+}
+
+/// The folder of a disk or partition, where the kernel says all about it.
+fn folder(name: &str) -> Result<PathBuf, String> {
+    // A name may have a slash, which is ! there: cciss/c0d0.
+    let name = name.strip_prefix("/dev/").unwrap_or(name).replace('/', "!");
+    let found = Path::new(CLASS).join(&name).canonicalize().ok().filter(|_| !name.starts_with('.') && !name.is_empty());
+    found.ok_or_else(|| "no such disk; /sys/class/block has the names of all".to_string())
+}
+
+fn number_of(disk: &Path) -> Result<u32, String> {
+    let text = fs::read_to_string(disk.join("dev")).ok();
+    text.and_then(|text| device(text.trim())).ok_or_else(|| "its number cannot be read".into())
 }
 
 /// How many disks there are that have requests.

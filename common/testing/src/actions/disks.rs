@@ -4,16 +4,26 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use super::{Action, Clock, Place, When};
-use crate::workload::{Aligned, NullBlock, direct};
+use crate::workload::{Aligned, Array, NullBlock, direct};
 
-pub(super) const ALL: &[Action] = &[Action {
-    name: "disk_read",
-    what: "a read of 4 KiB from a disk",
-    times: 20_000,
-    clock: Clock::Wall,
-    when: When::SomeRounds,
-    prepare: disk_read,
-}];
+pub(super) const ALL: &[Action] = &[
+    Action {
+        name: "disk_read",
+        what: "a read of 4 KiB from a disk",
+        times: 20_000,
+        clock: Clock::Wall,
+        when: When::SomeRounds,
+        prepare: disk_read,
+    },
+    Action {
+        name: "md_flush",
+        what: "a flush of an md array (RAID 0)",
+        times: 20_000,
+        clock: Clock::Wall,
+        when: When::SomeRounds,
+        prepare: md_flush,
+    },
+];
 
 /// From a disk that takes no time, where the kernel has such disks; otherwise from a file.
 fn disk_read(place: &Place) -> Box<dyn FnMut()> {
@@ -28,4 +38,10 @@ fn disk_read(place: &Place) -> Box<dyn FnMut()> {
         let _keeps = &disk;
         file.read_exact_at(memory.bytes(), 0).expect("a disk that can be read");
     })
+}
+
+/// Nothing where the kernel has no md, and so no tool that watches it.
+fn md_flush(_: &Place) -> Box<dyn FnMut()> {
+    let Some(array) = Array::new("md77", "raid0") else { return Box::new(|| ()) };
+    Box::new(move || array.flush(1))
 }

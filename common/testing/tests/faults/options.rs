@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use corescope_testing::run::Run;
 use corescope_testing::tool::binary;
-use corescope_testing::workload::{Cgroup, Disk, PinnedIds};
+use corescope_testing::workload::{Array, Cgroup, Disk, PinnedIds};
 
 use crate::each_tool;
 use crate::ids::Idle;
@@ -34,7 +34,7 @@ fn options(name: &str) -> Vec<Choice> {
 }
 
 /// A value by what the manual calls it.
-fn example(option: &Choice, idle: &Idle, disk: Option<&Disk>) -> String {
+fn example(option: &Choice, idle: &Idle, disk: Option<&Disk>, array: Option<&Array>) -> String {
     let id = idle.id();
     let value = match option.value.as_str() {
         "PID" | "TID" => &id,
@@ -52,6 +52,7 @@ fn example(option: &Choice, idle: &Idle, disk: Option<&Disk>) -> String {
         "CAPABILITY" => "sys_admin",
         "PCTS" => "50,99.9",
         "DISK" => disk.map_or("", Disk::name),
+        "ARRAY" => array.map_or("", Array::name),
         other => panic!("{}: there is no example of {other}", option.written),
     };
     value.into()
@@ -63,6 +64,8 @@ fn every_option_loads_and_attaches() {
         let (idle, pinned, cgroup) = (Idle::start(), PinnedIds::new(&[1]), Cgroup::of_this_process());
         let options = options(name);
         let disk = options.iter().any(|option| option.value == "DISK").then(|| Disk::any(Duration::ZERO));
+        let has_array = options.iter().any(|option| option.value == "ARRAY");
+        let array = if has_array { Array::new("md78", "raid0") } else { None };
         for option in options {
             let written = &option.written;
             if NO_MATTER.contains(&written.as_str()) {
@@ -77,7 +80,7 @@ fn every_option_loads_and_attaches() {
                 }
                 "PATH" if written.ends_with("map") => works(name, &format!("{written}={}", pinned.path().display())),
                 "PATH" => works(name, &format!("{written}={}", cgroup.display())),
-                _ => works(name, &format!("{written}={}", example(&option, &idle, disk.as_ref()))),
+                _ => works(name, &format!("{written}={}", example(&option, &idle, disk.as_ref(), array.as_ref()))),
             };
             assert!(works, "{name} does not work with {written}");
         }
