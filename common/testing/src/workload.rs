@@ -25,6 +25,7 @@ mod stat;
 mod sync;
 mod threads;
 pub mod uring;
+mod virtio;
 
 pub use aligned::{Aligned, direct};
 pub use bad_disk::BadDisk;
@@ -45,3 +46,4 @@ pub use pinned::PinnedIds;
 pub use stat::*;
 pub use sync::{Mapped, sync};
 pub use threads::{cpu_time, pin, tid};
+pub use virtio::Virtio;

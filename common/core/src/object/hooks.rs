@@ -76,7 +76,7 @@ pub(super) fn can_have(setup: &Setup<'_>, program: &str) -> Result<bool> {
         Section::TypedFunction(name) => setup.types()?.has_function(name) && permits_fentry(),
         Section::Iterator(name) => setup.types()?.has_function(&format!("bpf_iter_{name}")),
         Section::Tracepoint(group, name) => tracefs::exists(group, name),
-        Section::Kprobe(name) => has_kprobes() && setup.types()?.has_function(name),
+        Section::Kprobe(name) => has_kprobes() && (setup.types()?.has_function(name) || setup.has_symbol(name)),
         Section::ByHand | Section::Other => true,
     })
 }
@@ -95,7 +95,7 @@ fn refusal(setup: &Setup<'_>, row: &[&str]) -> String {
 
 fn missing(setup: &Setup<'_>, section: Section<'_>) -> Option<String> {
     let (what, name) = section.words()?;
-    let has_function = |name| setup.types().is_ok_and(|types| types.has_function(name));
+    let has_function = |name| setup.has_symbol(name) || setup.types().is_ok_and(|types| types.has_function(name));
     Some(match section {
         Section::TypedFunction(name) if has_function(name) => "programs at functions (fentry, fexit)".into(),
         Section::Kprobe(name) if has_function(name) => match perf::refusal() {

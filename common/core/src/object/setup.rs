@@ -1,6 +1,7 @@
 //! A BPF object between opening and loading.
 
 use std::cell::OnceCell;
+use std::fs;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ pub struct Setup<'a> {
     object: &'a mut OpenObject,
     btf: Option<&'a Path>,
     modules: Vec<String>,
+    symbols: Vec<String>,
     types: OnceCell<(Types, Names)>,
     inner: Vec<(&'static str, MapHandle)>,
     cgroup: Option<PathBuf>,
@@ -33,7 +35,15 @@ pub(crate) struct Rest {
 
 impl<'a> Setup<'a> {
     pub(crate) fn of(object: &'a mut OpenObject, btf: Option<&'a Path>) -> Self {
-        Self { object, btf, modules: Vec::new(), types: OnceCell::new(), inner: Vec::new(), cgroup: None }
+        Self {
+            object,
+            btf,
+            modules: Vec::new(),
+            symbols: Vec::new(),
+            types: OnceCell::new(),
+            inner: Vec::new(),
+            cgroup: None,
+        }
     }
 
     /// Takes along the types of a module: its structs can be read and its functions and tracepoints be attached to, as if they
@@ -49,6 +59,20 @@ impl<'a> Setup<'a> {
             self.types = OnceCell::new();
         }
         is_there
+    }
+
+    /// For a module that shows no types, as up to 5.10: lets kprobes be at functions that it has by its symbols. Nothing of a
+    /// module that is not loaded or built in.
+    pub fn use_symbols(&mut self, module: &str) {
+        if Path::new("/sys/module").join(module).join("initstate").exists() {
+            let symbols = fs::read_to_string("/proc/kallsyms").unwrap_or_default();
+            self.symbols.extend(symbols.lines().filter_map(|line| symbol_of(line, module)).map(String::from));
+        }
+    }
+
+    /// Whether that gave a function of this name.
+    pub(super) fn has_symbol(&self, name: &str) -> bool {
+        self.symbols.iter().any(|symbol| symbol == name)
     }
 
     /// The kernel's types, which are read at the first call.
@@ -110,6 +134,13 @@ impl<'a> Setup<'a> {
     }
 }
 
+/// The function of a line of /proc/kallsyms, if it is one of the module: `ffffffffc000b030 t virtqueue_add_sgs\t[virtio_ring]`.
+fn symbol_of<'a>(line: &'a str, module: &str) -> Option<&'a str> {
+    let (rest, of) = line.split_once("\t[")?;
+    let [_, kind, name] = rest.split(' ').collect::<Vec<_>>()[..] else { return None };
+    (of.strip_suffix(']') == Some(module) && kind.eq_ignore_ascii_case("t")).then_some(name)
+}
+
 /// A map of a loaded object.
 ///
 /// # Errors
@@ -147,5 +178,19 @@ impl Deref for Setup<'_> {
 impl DerefMut for Setup<'_> {
     fn deref_mut(&mut self) -> &mut OpenObject {
         self.object
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::symbol_of;
+
+    #[test]
+    fn functions_of_a_module_by_its_symbols() {
+        let line = "ffffffffc000bee0 t virtqueue_add_sgs\t[virtio_ring]";
+        assert_eq!(symbol_of(line, "virtio_ring"), Some("virtqueue_add_sgs"));
+        assert_eq!(symbol_of(line, "virtio"), None);
+        assert_eq!(symbol_of("ffffffffc000bee0 d table\t[virtio_ring]", "virtio_ring"), None);
+        assert_eq!(symbol_of("ffffffff81889540 t virtqueue_add_split", "virtio_ring"), None);
     }
 }

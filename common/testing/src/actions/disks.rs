@@ -4,7 +4,7 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use super::{Action, Clock, Place, When};
-use crate::workload::{Aligned, Array, NullBlock, direct};
+use crate::workload::{Aligned, Array, NullBlock, Virtio, direct};
 
 pub(super) const ALL: &[Action] = &[
     Action {
@@ -22,6 +22,14 @@ pub(super) const ALL: &[Action] = &[
         clock: Clock::Wall,
         when: When::SomeRounds,
         prepare: md_flush,
+    },
+    Action {
+        name: "virtio_read",
+        what: "a read of 4 KiB from a virtio disk",
+        times: 20_000,
+        clock: Clock::Wall,
+        when: When::SomeRounds,
+        prepare: virtio_read,
     },
 ];
 
@@ -44,4 +52,10 @@ fn disk_read(place: &Place) -> Box<dyn FnMut()> {
 fn md_flush(_: &Place) -> Box<dyn FnMut()> {
     let Some(array) = Array::new("md77", "raid0") else { return Box::new(|| ()) };
     Box::new(move || array.flush(1))
+}
+
+/// Nothing outside of emulated machines: what a machine has belongs to others.
+fn virtio_read(_: &Place) -> Box<dyn FnMut()> {
+    let Some(virtio) = Virtio::new() else { return Box::new(|| ()) };
+    Box::new(move || virtio.read(1, 4096))
 }

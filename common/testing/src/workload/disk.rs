@@ -117,20 +117,9 @@ impl Disk {
     }
 
     /// What the kernel has counted.
-    ///
-    /// # Panics
-    /// It does not say.
     #[must_use]
     pub fn stat(&self) -> Stat {
-        let text = fs::read_to_string(format!("/sys/block/{}/stat", self.name())).expect("a disk");
-        let fields: Vec<u64> = text.split_whitespace().map(|field| field.parse().expect("a number")).collect();
-        Stat {
-            reads: fields[0],
-            read_bytes: fields[2] * 512,
-            writes: fields[4],
-            written_bytes: fields[6] * 512,
-            merged: fields[1] + fields[5],
-        }
+        Stat::of(self.name())
     }
 
     /// Changes a setting of its queue, such as `iostats`; nothing where it has none of this name.
@@ -171,6 +160,23 @@ impl Disk {
 }
 
 impl Stat {
+    /// What the kernel has counted of a disk.
+    ///
+    /// # Panics
+    /// It does not say.
+    #[must_use]
+    pub fn of(disk: &str) -> Self {
+        let text = fs::read_to_string(format!("/sys/block/{disk}/stat")).expect("a disk");
+        let fields: Vec<u64> = text.split_whitespace().map(|field| field.parse().expect("a number")).collect();
+        Self {
+            reads: fields[0],
+            read_bytes: fields[2] * 512,
+            writes: fields[4],
+            written_bytes: fields[6] * 512,
+            merged: fields[1] + fields[5],
+        }
+    }
+
     /// What came since.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {

@@ -1,0 +1,86 @@
+//! Virtio devices of an emulated machine that nobody else uses: scripts/vm gives them to each.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::{Aligned, direct};
+use crate::kernels;
+
+/// A disk that keeps nothing, a port that takes everything, and random numbers.
+#[derive(Debug)]
+pub struct Virtio {
+    disk: String,
+}
+
+impl Virtio {
+    /// None outside of emulated machines.
+    ///
+    /// # Panics
+    /// An emulated machine does not have them.
+    #[must_use]
+    pub fn new() -> Option<Self> {
+        kernels::series()?;
+        let drivers = ["virtio_pci", "virtio_blk", "virtio_console", "virtio_rng"];
+        let loaded = Command::new("modprobe").arg("-a").args(drivers).output();
+        assert!(loaded.is_ok_and(|output| output.status.success()), "drivers of virtio devices");
+        let is_ours = |disk: &String| read(&format!("/sys/block/{disk}/serial")) == "null";
+        Some(Self { disk: names("/sys/block").find(is_ours).expect("the disk") })
+    }
+
+    /// The disk, as the kernel calls it.
+    #[must_use]
+    pub fn disk(&self) -> &str {
+        &self.disk
+    }
+
+    /// The device of the disk among those of virtio.
+    ///
+    /// # Panics
+    /// It has none.
+    #[must_use]
+    pub fn device_of_disk(&self) -> String {
+        let path = fs::canonicalize(format!("/sys/block/{}/device", self.disk)).expect("a device");
+        path.file_name().expect("a name").to_string_lossy().into_owned()
+    }
+
+    /// Reads `bytes` of the disk as often as `times`, past the cache.
+    ///
+    /// # Panics
+    /// It cannot be read.
+    pub fn read(&self, times: usize, bytes: usize) {
+        let (file, mut memory) = (direct(format!("/dev/{}", self.disk), 0), Aligned::new(bytes));
+        (0..times).for_each(|_| file.read_exact_at(memory.bytes(), 0).expect("a disk that can be read"));
+    }
+
+    /// Writes in the same way.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    pub fn write(&self, times: usize, bytes: usize) {
+        let (file, mut memory) = (direct(format!("/dev/{}", self.disk), 0), Aligned::new(bytes));
+        (0..times).for_each(|_| file.write_all_at(memory.bytes(), 0).expect("a disk that can be written"));
+    }
+
+    /// The port, to be written to.
+    ///
+    /// # Panics
+    /// It is not there.
+    #[must_use]
+    pub fn port(&self) -> File {
+        let ports = "/sys/class/virtio-ports";
+        let is_ours = |port: &String| read(&format!("{ports}/{port}/name")) == "corescope.nobody";
+        let port = names(ports).find(is_ours).expect("the port");
+        File::options().write(true).open(PathBuf::from("/dev").join(port)).expect("a port that takes everything")
+    }
+}
+
+fn names(folder: &str) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(file).unwrap_or_default().trim().into()
+}
