@@ -177,7 +177,7 @@ static __always_inline int added_list(void *ctx, struct virtqueue *queue, __u64 
 	return added(ctx, &all);
 }
 
-/* An argument as a number: the verifier takes one that is loaded for a pointer, and gives no pointer to a function that it looks at alone. */
+/* An argument as a number: what is loaded itself is a pointer for the verifier, which a function that is looked at alone cannot get. */
 static __always_inline __u64 number_at(__u64 *ctx, const __u32 index)
 {
 	__u64 number = 0;
