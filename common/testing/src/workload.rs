@@ -46,4 +46,4 @@ pub use pinned::PinnedIds;
 pub use stat::*;
 pub use sync::{Mapped, sync};
 pub use threads::{cpu_time, pin, tid};
-pub use virtio::Virtio;
+pub use virtio::{Network, Virtio};

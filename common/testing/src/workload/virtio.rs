@@ -1,6 +1,7 @@
 //! Virtio devices of an emulated machine that nobody else uses: scripts/vm gives them to each.
 
 use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -74,6 +75,53 @@ impl Virtio {
         let port = names(ports).find(is_ours).expect("the port");
         File::options().write(true).open(PathBuf::from("/dev").join(port)).expect("a port that takes everything")
     }
+
+    /// Brings the network interface up, which sends nothing by itself.
+    ///
+    /// # Panics
+    /// It is not there.
+    #[must_use]
+    pub fn network(&self) -> Network {
+        let loaded = Command::new("modprobe").arg("virtio_net").output();
+        assert!(loaded.is_ok_and(|output| output.status.success()), "a driver");
+        let is_virtio = |name: &String| PathBuf::from(format!("/sys/class/net/{name}/device/features")).exists();
+        let network = Network(names("/sys/class/net").find(is_virtio).expect("a network interface"));
+        // It would look for neighbours.
+        fs::write(format!("/proc/sys/net/ipv6/conf/{}/disable_ipv6", network.0), "1").expect("IPv6");
+        ip(&["addr", "add", "10.99.99.1/24", "broadcast", "10.99.99.255", "dev", &network.0]);
+        ip(&["link", "set", &network.0, "up"]);
+        network
+    }
+}
+
+/// A network interface that is up and alone, down in the end.
+#[derive(Debug)]
+pub struct Network(String);
+
+impl Network {
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> Ipv4Addr {
+        Ipv4Addr::new(10, 99, 99, 1)
+    }
+
+    /// The address and port of all that is there.
+    #[must_use]
+    pub fn broadcast(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(Ipv4Addr::new(10, 99, 99, 255), 9)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        ip(&["link", "set", &self.0, "down"]);
+        ip(&["addr", "flush", "dev", &self.0]);
+    }
+}
+
+fn ip(arguments: &[&str]) {
+    let done = Command::new("ip").args(arguments).output();
+    assert!(done.is_ok_and(|output| output.status.success()), "ip {arguments:?}");
 }
 
 fn names(folder: &str) -> impl Iterator<Item = String> {
