@@ -67,11 +67,21 @@ static __always_inline void virtiostat_name(struct virtiostat_key *key, struct v
 	key->index = BPF_CORE_READ(queue, index);
 }
 
+/* Of what the driver has mapped for the device itself the length is that of the mapping: sg_dma_len(). */
+static __always_inline __u32 piece_length(struct scatterlist *piece, const bool mapped)
+{
+	__u32 length = 0;
+
+	if (mapped && bpf_core_field_exists(piece->dma_length))
+		length = BPF_CORE_READ(piece, dma_length);
+	return length ? length : BPF_CORE_READ(piece, length);
+}
+
 /*
  * Bytes, and behind them 16 bits with the number of pieces: of the list that begins with `piece`, and of those to which
  * the pointers from `lists` to `end` point. As sg_next() goes: a list may go on elsewhere.
  */
-static __always_inline __u64 measure(__u64 piece, __u64 lists, __u64 end, const __u32 most)
+static __always_inline __u64 measure(__u64 piece, __u64 lists, __u64 end, const __u32 most, const bool mapped)
 {
 	__u64 bytes = 0, link;
 	__u32 i;
@@ -88,7 +98,7 @@ static __always_inline __u64 measure(__u64 piece, __u64 lists, __u64 end, const 
 			piece = link & ~(__u64)(SG_CHAIN | SG_END);
 			link = BPF_CORE_READ((struct scatterlist *)piece, page_link);
 		}
-		bytes += BPF_CORE_READ((struct scatterlist *)piece, length);
+		bytes += piece_length((void *)piece, mapped);
 		piece = link & SG_END ? 0 : piece + bpf_core_type_size(struct scatterlist);
 	}
 	if (piece || lists != end)
@@ -99,12 +109,17 @@ static __always_inline __u64 measure(__u64 piece, __u64 lists, __u64 end, const 
 /* Not inlined, so that the verifier follows each loop once. */
 __attribute__((noinline)) __u64 virtiostat_measure_lists(__u64 lists, __u64 end)
 {
-	return measure(0, lists, end, PIECES);
+	return measure(0, lists, end, PIECES, false);
 }
 
 __attribute__((noinline)) __u64 virtiostat_measure_list(__u64 list)
 {
-	return measure(list, 0, 0, PIECES_OF_ONE);
+	return measure(list, 0, 0, PIECES_OF_ONE, false);
+}
+
+__attribute__((noinline)) __u64 virtiostat_measure_mapped(__u64 list)
+{
+	return measure(list, 0, 0, PIECES_OF_ONE, true);
 }
 
 /* A queue refuses what it has no place for, and its driver tries again later. */
@@ -163,9 +178,9 @@ static __always_inline int added_lists(void *ctx, struct virtqueue *queue, __u64
 	return added(ctx, &all);
 }
 
-static __always_inline int added_list(void *ctx, struct virtqueue *queue, __u64 list, bool is_in)
+static __always_inline int added_list(void *ctx, struct virtqueue *queue, __u64 list, const bool is_in, const bool mapped)
 {
-	__u64 measured = virtiostat_measure_list(list);
+	__u64 measured = mapped ? virtiostat_measure_mapped(list) : virtiostat_measure_list(list);
 	struct virtiostat_added all = {
 		.queue = queue,
 		.out_lists = !is_in,
@@ -198,21 +213,21 @@ int BPF_KPROBE(virtiostat_sgsk, struct virtqueue *queue, __u64 lists, unsigned i
 	return added_lists(ctx, queue, lists, out, in);
 }
 
-#define ADDS(name, function, is_in)                                                                                    \
+#define ADDS(name, function, is_in, mapped)                                                                            \
 	SEC("fentry/" function)                                                                                        \
 	int BPF_PROG(virtiostat_##name, struct virtqueue *queue)                                                       \
 	{                                                                                                              \
-		return added_list(ctx, queue, number_at(ctx, 1), is_in);                                               \
+		return added_list(ctx, queue, number_at(ctx, 1), is_in, mapped);                                               \
 	}                                                                                                              \
 	SEC("kprobe/" function)                                                                                        \
 	int BPF_KPROBE(virtiostat_##name##k, struct virtqueue *queue, __u64 list)                                      \
 	{                                                                                                              \
-		return added_list(ctx, queue, list, is_in);                                                            \
+		return added_list(ctx, queue, list, is_in, mapped);                                                            \
 	}
 
-ADDS(out, "virtqueue_add_outbuf", false)
-ADDS(in, "virtqueue_add_inbuf", true)
-ADDS(ctx, "virtqueue_add_inbuf_ctx", true)
-ADDS(pre, "virtqueue_add_outbuf_premapped", false) /* 6.14 */
-ADDS(prein, "virtqueue_add_inbuf_premapped", true)
-ADDS(clean, "virtqueue_add_inbuf_cache_clean", true) /* 7.0 */
+ADDS(out, "virtqueue_add_outbuf", false, false)
+ADDS(in, "virtqueue_add_inbuf", true, false)
+ADDS(ctx, "virtqueue_add_inbuf_ctx", true, false)
+ADDS(pre, "virtqueue_add_outbuf_premapped", false, true) /* 6.14 */
+ADDS(prein, "virtqueue_add_inbuf_premapped", true, true)
+ADDS(clean, "virtqueue_add_inbuf_cache_clean", true, false) /* 7.0 */
