@@ -59,6 +59,46 @@ static __always_inline void sock_ends(struct sock_ends *ends, struct inet_sock *
 	ends->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
 }
 
+/* Whether the connection is one of IPv4. That of an IPv6 socket may be: its addresses are mapped then (RFC 4291, 2.5.5.2). */
+static __always_inline bool sock_is_ipv4(struct sock *sk)
+{
+	__be32 *remote = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32;
+
+	return sk->__sk_common.skc_family == AF_INET || (!remote[0] && !remote[1] && remote[2] == bpf_htonl(0xffff));
+}
+
+/* The address of one end as an IPv6 socket has it, that of IPv4 mapped: the same for the same address, in whichever socket. */
+static __always_inline void sock_address(__be32 *to, struct sock *sk, const bool remote)
+{
+	if (sk->__sk_common.skc_family == AF_INET6) {
+		copy_address((__u8 *)to, remote ? &sk->__sk_common.skc_v6_daddr : &sk->__sk_common.skc_v6_rcv_saddr);
+		return;
+	}
+	to[0] = to[1] = 0;
+	to[2] = bpf_htonl(0xffff);
+	to[3] = remote ? sk->__sk_common.skc_daddr : sk->__sk_common.skc_rcv_saddr;
+}
+
+/* Up to 5.14 the pointer to a socket's cgroup had flags in its lowest bits (8520e224f547, also in newer 5.10). */
+struct sock_cgroup_data___flags {
+	__u64 val;
+} __attribute__((preserve_access_index));
+
+/*
+ * The cgroup of v2 that a socket belongs to: that of the process which made it, or listened where it was accepted. It stays
+ * the same where the process moves on. NULL where it is not known.
+ */
+static __always_inline struct cgroup *sock_cgroup(struct sock *sk)
+{
+	struct sock_cgroup_data___flags *old = (void *)&sk->sk_cgrp_data;
+	__u64 flags;
+
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		return BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+	flags = BPF_CORE_READ(old, val);
+	return flags & 1 ? NULL : (struct cgroup *)(flags & ~3ULL);
+}
+
 /* Whether a FIN of ours was queued: it takes a sequence number as if it were a byte. */
 static __always_inline bool tcp_has_fin(int state)
 {

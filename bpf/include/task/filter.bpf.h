@@ -37,6 +37,15 @@ struct {
 	__type(value, __u64);
 } filter_cgroup SEC(".maps");
 
+/* Whether it holds this one, of something that has a cgroup and is no task. */
+static __always_inline bool filter_cgroup_holds(struct cgroup *cgroup)
+{
+	__u32 zero = 0;
+	__u64 *id = bpf_map_lookup_elem(&filter_cgroup, &zero);
+
+	return id && *id && cgroup && cgroup_ancestor(cgroup, filter_cgroup_level) == *id;
+}
+
 static __always_inline bool filter_cgroup_has(struct task_struct *task, struct cgroup *charged)
 {
 	__u32 zero = 0;

@@ -6,7 +6,6 @@ mod list;
 use std::cmp::Reverse;
 use std::mem::MaybeUninit;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Result;
 use bpf::SyscountSkelBuilder;
@@ -14,7 +13,7 @@ use bpf::types::syscount_call as Call;
 use clap::Parser;
 use corescope::cli::exec::Exec;
 use corescope::column::{Column, Value};
-use corescope::interval::{Due, Interval, seconds};
+use corescope::interval::{Due, Lasting};
 use corescope::syscalls::{self, Abi};
 use corescope::{Common, Filter, Manual, Output, Setup, Starts, Table, cli, column, errno, summarize};
 use counts::{Place, Reader, Row};
@@ -35,12 +34,8 @@ struct Args {
     /// Trace only the children of this process
     #[arg(short = 'c', long, value_name = "PID", value_parser = cli::id)]
     ppid: Option<u32>,
-    /// Seconds between outputs; without it, one output at the end
-    #[arg(short, long, value_parser = seconds)]
-    interval: Option<Duration>,
-    /// Seconds to trace for
-    #[arg(short, long, value_parser = seconds)]
-    duration: Option<Duration>,
+    #[command(flatten)]
+    lasting: Lasting,
     /// Show the top N rows, by number of calls (by time with -L)
     #[arg(short = 'T', long, value_name = "N", default_value = "10", value_parser = cli::whole::<usize>)]
     top: usize,
@@ -110,7 +105,7 @@ fn run(args: Args) -> Result<()> {
     out.announce(&format!("Tracing {failed}syscalls, printing top {}... Ctrl+C to quit.", args.top));
     let mut reader = Reader::new(&skel.maps.cpus, args.process.then_some(&skel.maps.processes), args.latency);
     command.run()?;
-    summarize(&skel, links, &Interval::lasting(args.interval, args.duration), out, |due, out| {
+    summarize(&skel, links, &args.lasting.interval(), out, |due, out| {
         if due == Due::Look {
             return reader.make_room();
         }

@@ -20,9 +20,10 @@ use crate::cli;
 use crate::object::{Setup, map_of};
 use crate::output::histogram::{Counted, Histogram, Look, Scale};
 
-/// BCC's options of tools that print histograms, of times or of something else.
+/// BCC's options of tools that print histograms: of times or of something else, with `[interval [count]]` or with
+/// [`Lasting`](super::interval::Lasting).
 #[derive(Debug, Clone, clap::Args)]
-pub struct HistogramOptions<Of: Values = Times> {
+pub struct HistogramOptions<Of: Values = Times, When: clap::Args = Interval> {
     /// Print the time of day above each output
     #[arg(short = 'T', long)]
     pub timestamp: bool,
@@ -34,7 +35,7 @@ pub struct HistogramOptions<Of: Values = Times> {
     pub max_entries: Option<u32>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would take it for the help of the options")]
-    pub interval: Interval,
+    pub interval: When,
 }
 
 /// What is counted, with the options that choose its unit.
@@ -103,7 +104,7 @@ impl Values for Sizes {
     }
 }
 
-impl<Of: Values> HistogramOptions<Of> {
+impl<Of: Values, When: clap::Args> HistogramOptions<Of, When> {
     /// Sets the object's constants: what the slots are, and a histogram for each key or one for all.
     ///
     /// # Errors

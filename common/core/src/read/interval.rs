@@ -19,15 +19,27 @@ pub struct Interval {
     pub count: Option<u64>,
 }
 
-impl Interval {
-    /// Of BCC's `-i` and `-d`: an output at each interval for as long as `duration`; of a duration alone one, at its end.
+/// BCC's `-i INTERVAL` and `-d DURATION`, of tools that have these instead.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Lasting {
+    /// Seconds between outputs; without it, one output at the end
+    #[arg(short, long, value_parser = seconds)]
+    pub interval: Option<Duration>,
+
+    /// Seconds to trace for
+    #[arg(short, long, value_parser = seconds)]
+    pub duration: Option<Duration>,
+}
+
+impl Lasting {
+    /// An output at each interval for as long as the duration; of a duration alone one, at its end.
     #[must_use]
-    pub fn lasting(interval: Option<Duration>, duration: Option<Duration>) -> Self {
-        let interval = interval.or(duration);
-        let count = duration.zip(interval).map(|(duration, interval)| {
+    pub fn interval(&self) -> Interval {
+        let interval = self.interval.or(self.duration);
+        let count = self.duration.zip(interval).map(|(duration, interval)| {
             u64::try_from(duration.as_nanos().div_ceil(interval.as_nanos())).unwrap_or(u64::MAX)
         });
-        Self { interval, count }
+        Interval { interval, count }
     }
 }
 
@@ -89,13 +101,14 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Interval, seconds};
+    use super::{Lasting, seconds};
     use std::time::Duration;
 
     #[test]
     fn a_duration_is_a_number_of_intervals() {
         let lasting = |interval: Option<u64>, duration: Option<u64>| {
-            let lasting = Interval::lasting(interval.map(Duration::from_secs), duration.map(Duration::from_secs));
+            let seconds = |number: Option<u64>| number.map(Duration::from_secs);
+            let lasting = Lasting { interval: seconds(interval), duration: seconds(duration) }.interval();
             (lasting.interval.map(|interval| interval.as_secs()), lasting.count)
         };
         assert_eq!(lasting(Some(2), Some(5)), (Some(2), Some(3)));

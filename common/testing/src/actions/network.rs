@@ -10,7 +10,7 @@ pub(super) const ALL: &[Action] = &[Action {
     what: "a message of 64 bytes over loopback",
     times: 50_000,
     clock: Clock::Wall,
-    when: When::Never,
+    when: When::EachRound,
     prepare: message,
 }];
 
