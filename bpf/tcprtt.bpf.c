@@ -17,9 +17,9 @@ struct tcprtt_key {
 HISTOGRAMS(tcprtt_key, 10240);
 
 const volatile bool by_local, by_remote, by_netns;
+const volatile bool all_in_one; /* nothing of this and the following is set */
 
 /* Set by user space; 0: any. */
-const volatile bool filtered; /* by anything of these */
 const volatile __u32 only_local_port, only_remote_port, only_netns, only_version;
 const volatile bool only_local, only_remote;
 const volatile __be32 only_local_address[4], only_remote_address[4];
@@ -51,7 +51,7 @@ static __always_inline bool is_wanted(struct sock *sk)
 	return !filter_by_cgroup || filter_cgroup_holds(sock_cgroup(sk));
 }
 
-static __always_inline void record_by_key(struct sock *sk, __u64 ns)
+static __always_inline struct histogram *histogram_of_ends(struct sock *sk)
 {
 	struct histogram_of_key *by_key;
 	struct tcprtt_key key = {};
@@ -63,31 +63,38 @@ static __always_inline void record_by_key(struct sock *sk, __u64 ns)
 	if (by_netns)
 		key.netns = sock_netns(sk);
 	by_key = histogram_of(&key);
-	if (by_key)
-		histogram_add(&by_key->histogram, ns);
+	return by_key ? &by_key->histogram : NULL;
 }
 
+/* Several may be under way on a CPU: what comes while a system call has the socket is received at its end. */
 SEC("tp_btf/tcp_probe")
 int BPF_PROG(tcprtt_segment, struct sock *sk)
 {
 	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	const bool plain = all_in_one; /* each look at a constant is one instruction or two */
+	struct histogram *histogram;
 	struct histogram_cpu *cpu;
-	__u64 ns;
+	__u64 eighths, value;
 
-	if (!tcp || (filtered && !is_wanted(sk)))
+	if (!tcp || (!plain && !is_wanted(sk)))
 		return 0;
-	ns = (__u64)tcp->srtt_us * 125; /* eighths of a microsecond */
-	if (!ns) {
+	eighths = tcp->srtt_us;
+	if (!eighths) {
 		__sync_fetch_and_add(&unmeasured, 1);
 		return 0;
 	}
-	if (histogram_by_key) {
-		record_by_key(sk, ns);
-		return 0;
+	value = eighths >> 3;
+	if (histogram_unit == HISTOGRAM_MS) {
+		value /= 1000;
+		barrier_var(value); /* only here, and not always */
 	}
-	cpu = histogram_cpu(bpf_get_smp_processor_id());
-	/* Segments that came while a system call had the socket are received at its end, which an interrupt may interrupt. */
-	if (cpu)
-		histogram_add(&cpu->histogram, ns);
+	if (!plain && histogram_by_key) {
+		histogram = histogram_of_ends(sk);
+	} else {
+		cpu = histogram_cpu(bpf_get_smp_processor_id());
+		histogram = cpu ? &cpu->histogram : NULL;
+	}
+	if (histogram)
+		histogram_add_to(histogram, log2_slot(value), eighths * 125 /* ns */);
 	return 0;
 }

@@ -91,15 +91,19 @@ static __always_inline __u64 histogram_slot(__u64 value)
 	return value < HISTOGRAM_SLOTS ? value : HISTOGRAM_SLOTS - 1;
 }
 
-/* For a histogram that several CPUs add to. */
-static __always_inline void histogram_add(struct histogram *histogram, __u64 value)
+/* Counts a value in a slot of a histogram that several CPUs add to. */
+static __always_inline void histogram_add_to(struct histogram *histogram, __u64 slot, __u64 value)
 {
-	__u64 slot = histogram_slot(value);
-
 	if (slot >= HISTOGRAM_SLOTS) /* which the verifier may have forgotten */
 		return;
 	__sync_fetch_and_add(&histogram->slots[slot], 1);
 	__sync_fetch_and_add(&histogram->sum, value);
+}
+
+/* The same in the slot that is its own. */
+static __always_inline void histogram_add(struct histogram *histogram, __u64 value)
+{
+	histogram_add_to(histogram, histogram_slot(value), value);
 }
 
 /* For one that belongs to one CPU, in a program that nothing of the tool interrupts there. */

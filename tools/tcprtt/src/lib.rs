@@ -76,7 +76,7 @@ fn run(args: Args) -> Result<()> {
         Filter::new(&args.common).apply(setup)?;
         args.histogram.apply(setup, SCALE, by_key)?;
         args.ends.apply(setup)?;
-        setup.set("filtered", args.ends.is_any() || args.common.cgroup.is_some())?;
+        setup.set("all_in_one", !by_key && !args.ends.is_any() && args.common.cgroup.is_none())?;
         setup.set("by_local", args.byladdr)?;
         setup.set("by_remote", args.byraddr)?;
         setup.set("by_netns", args.netnss)
