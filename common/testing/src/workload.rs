@@ -28,6 +28,7 @@ mod sync;
 mod threads;
 pub mod uring;
 mod virtio;
+mod veth;
 
 pub use aligned::{Aligned, direct};
 pub use bad_disk::BadDisk;
@@ -50,3 +51,4 @@ pub use stat::*;
 pub use sync::{Mapped, sync};
 pub use threads::{cpu_time, pin, tid};
 pub use virtio::{Network, Virtio};
+pub use veth::{Traffic, Veth};

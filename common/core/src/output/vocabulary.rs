@@ -109,6 +109,8 @@ pub const RPORT: Field = term("RPORT", 5, "rport", Kind::Number, "Remote port");
 pub const RX: Field = Field::json("rx_bytes", Kind::Number, "Bytes received").headed("RX_KB", Right, 6);
 /// What went out.
 pub const TX: Field = Field::json("tx_bytes", Kind::Number, "Bytes sent").headed("TX_KB", Right, 6);
+/// A network device.
+pub const DEVICE: Field = term("DEVICE", 15, "device", Kind::Text, "Name of the network device");
 /// A disk.
 pub const DISK: Field = term("DISK", 8, "disk", Kind::Text, "Name of the disk");
 /// What a request to a disk asks for.
@@ -165,6 +167,7 @@ const ALL: &[Field] = &[
     RPORT,
     RX,
     TX,
+    DEVICE,
     DISK,
     OPERATION,
     BYTES,

@@ -54,6 +54,7 @@ fn example(option: &Choice, idle: &Idle, disk: Option<&Disk>, array: Option<&Arr
         "PORT" => "80",
         "ADDRESS" => "127.0.0.1",
         "INODE" => "4026531840",
+        "DEVICE" => "lo",
         "DISK" => disk.map_or("", Disk::name),
         "ARRAY" => array.map_or("", Array::name),
         other => panic!("{}: there is no example of {other}", option.written),

@@ -1,0 +1,5 @@
+//! The binary of its own.
+
+fn main() -> std::process::ExitCode {
+    netqtop::main()
+}
