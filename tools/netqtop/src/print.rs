@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use corescope::json::Object;
-use corescope::{Output, Table, escape};
+use corescope::{Output, Table, escape, histogram};
 
 use crate::bpf::types::{netqtop_key as Key, netqtop_sum as Sum};
 use crate::row::{COLUMNS, Row, SIZES, queue};
@@ -45,7 +44,7 @@ impl Printer {
             let device = self.devices.entry(key.ifindex).or_default();
             device.name = sum.name;
             device.queues = [sum.sending_queues, sum.receiving_queues];
-            let (received, queue) = (key.received != 0, queue(&key, &sum));
+            let (received, queue) = (key.received != 0, queue(key, &sum));
             device.used.entry((received, queue)).or_default().add(sum.bytes, sum.packets);
         }
         let frame = Row { time_ns, interval_ns, netns: self.netns, ..Row::default() };
@@ -63,7 +62,7 @@ impl Printer {
                 let (received, queue) = (*received, *queue);
                 let mut row = Row { ifindex: *ifindex, device: device.name, received, queue, ..frame.clone() };
                 row.add(used.bytes, used.sizes);
-                self.table.row_and(out, &row, |object| buckets(object, &row));
+                self.table.row_and(out, &row, |object| histogram::push_buckets(object, ranges(&row)));
             }
         }
     }
@@ -114,15 +113,7 @@ impl Printer {
     }
 }
 
-fn buckets(object: &mut Object<'_>, row: &Row) {
-    object.list("buckets", row.sizes.iter().enumerate(), |out, (range, count)| {
-        let mut bucket = Object::new(out);
-        bucket.number("low", SIZES[range]);
-        match SIZES.get(range + 1) {
-            Some(next) => bucket.number("high", next - 1),
-            None => bucket.null("high"),
-        }
-        bucket.number("count", count);
-        bucket.end();
-    });
+fn ranges(row: &Row) -> impl Iterator<Item = (u64, Option<u64>, u64)> {
+    let range = |(range, count): (usize, &u64)| (SIZES[range], SIZES.get(range + 1).map(|next| next - 1), *count);
+    row.sizes.iter().enumerate().map(range)
 }

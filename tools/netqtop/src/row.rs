@@ -1,6 +1,7 @@
 //! What a queue has done in an interval.
 
-use corescope::column::{self, Column, Field, Kind, Value};
+use corescope::column::{self, Column, Field, Value};
+use corescope::histogram;
 
 use crate::bpf::types::{netqtop_key as Key, netqtop_sum as Sum};
 use corescope::read::sums::Counters;
@@ -47,7 +48,7 @@ impl Row {
 
 /// Which queue it was. That of a received packet is one more where the driver has noted it, and 0 where it has not. Between
 /// the ends of a veth it is the queue that it was sent by, which is that of the same number at the other end.
-pub(crate) fn queue(key: &Key, sum: &Sum) -> Option<u32> {
+pub(crate) fn queue(key: Key, sum: &Sum) -> Option<u32> {
     let mapping = u32::from(key.queue);
     match key.received {
         0 => Some(mapping),
@@ -83,15 +84,6 @@ pub(crate) const COLUMNS: &[Column<Row>] = corescope::columns![Row;
 
 pub(crate) fn fields() -> Vec<Field> {
     let mut all = column::fields(COLUMNS);
-    all.extend([
-        Field::json("buckets", Kind::Objects, "For each range of sizes its bounds and its count, the lowest first"),
-        Field::json("buckets[].low", Kind::Number, "Lowest size of the range, in bytes"),
-        Field::json(
-            "buckets[].high",
-            Kind::Number,
-            "Highest size of the range; null for the last one, which has no bound",
-        ),
-        Field::json("buckets[].count", Kind::Number, "How many packets were of these sizes"),
-    ]);
+    all.extend(histogram::BUCKETS);
     all
 }

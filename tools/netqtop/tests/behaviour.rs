@@ -107,7 +107,7 @@ fn packets_of_many_segments_count_once_as_the_device_counts_them() {
         let mut client = link.near.within(|| TcpStream::connect((Veth::FAR_ADDRESS, PORT)).expect("a listener"));
         let (mut server, _) = listener.accept().expect("a connection");
         thread::scope(|scope| {
-            scope.spawn(|| client.write_all(&[0; 2_000_003]).expect("a connection"));
+            scope.spawn(|| client.write_all(&vec![0; 2_000_003]).expect("a connection"));
             server.read_exact(&mut vec![0; 2_000_003]).expect("all of it");
         });
         // Acknowledgements are held back for a while.

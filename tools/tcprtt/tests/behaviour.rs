@@ -1,5 +1,6 @@
 //! tcprtt against the kernel's own count of segments, and paths of a known length.
 
+use std::fs;
 use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
@@ -107,6 +108,57 @@ fn addresses_are_told_apart_and_mapped_ones_are_of_ipv4() {
     assert_eq!(seen.rows().count(), 2, "{:?}", seen.rows().collect::<Vec<_>>());
     assert_eq!(of("127.0.0.1", "127.0.0.1") + seen.skipped(), truth[..3].iter().sum::<u64>());
     assert_eq!(of("::1", "::1") + seen.skipped(), truth[3]);
+}
+
+#[test]
+fn the_same_address_in_two_namespaces_is_two() {
+    let namespaces = [Namespace::new(), Namespace::new()];
+    let tool = Tool::start("tcprtt", &["-B", "--netnss"]);
+    let connections = [0, 1].map(|index| namespaces[index].within(|| Connection::to("127.0.0.1:4001")));
+    let truth = [ping(&connections[0], PINGS), ping(&connections[1], 53)];
+    let seen = tool.stop();
+    for (namespace, truth) in namespaces.iter().zip(truth) {
+        let rows = seen.rows_with("netns", namespace.id());
+        assert_eq!((rows.len(), count(rows.clone()) + seen.skipped()), (1, truth), "{rows:?}");
+        assert_eq!(rows[0]["raddr"], "127.0.0.1");
+    }
+}
+
+#[test]
+fn what_has_no_room_is_reported_as_lost() {
+    let namespace = Namespace::new();
+    let id = namespace.id().to_string();
+    let tool = Tool::start("tcprtt", &["-b", "--max-entries", "1", "--netns", &id]);
+    let connections = namespace.within(|| [Connection::to("127.0.0.1:0"), Connection::to("[::1]:0")]);
+    let truth: u64 = connections.iter().map(|connection| ping(connection, PINGS)).sum();
+    let seen = tool.stop();
+    assert_eq!((seen.rows().count(), count(seen.rows()) + seen.lost() + seen.skipped()), (1, truth));
+    assert!(seen.lost() >= PINGS as u64, "{}", seen.messages);
+}
+
+#[test]
+fn a_connection_that_has_no_time_yet_is_not_one_of_no_time() {
+    let namespace = Namespace::new();
+    // Nobody waits that long for an answer: all that opens the connection is sent twice, and then tells nothing (without
+    // timestamps).
+    let delay = Duration::from_millis(1100);
+    let slow = namespace.within(|| {
+        fs::write("/proc/sys/net/ipv4/tcp_timestamps", "0").expect("a setting");
+        Netem { delay, ..Netem::default() }.on("lo")
+    });
+    if !slow {
+        return;
+    }
+    let id = namespace.id().to_string();
+    let tool = Tool::start("tcprtt", &["--netns", &id]);
+    let connection = namespace.within(|| Connection::to("127.0.0.1:0"));
+    assert_eq!(TcpInfo::of(&connection.client).rtt_us, 0);
+    connection.ping(1);
+    let seen = tool.stop();
+    assert!(seen.messages.contains("had no round-trip time yet, which are not counted: "), "{}", seen.messages);
+    for row in seen.rows() {
+        assert!(number(row, "sum_ns") >= count([row]) * 1_000_000_000, "{row}");
+    }
 }
 
 #[test]

@@ -27,19 +27,35 @@ pub fn fields_of_sizes<Key>(columns: &[Column<Counted<Key>>]) -> Vec<Field> {
     fields_in(columns, "Kbytes", Field::json("sum_bytes", Kind::Number, "Sum of the values"))
 }
 
+/// The manual's view of what [`push_buckets`] writes.
+pub const BUCKETS: [Field; 4] = [
+    Field::json("buckets", Kind::Objects, "For each range of values its bounds and its count, the lowest first"),
+    Field::json("buckets[].low", Kind::Number, "Lowest value of the range"),
+    Field::json(
+        "buckets[].high",
+        Kind::Number,
+        "Highest value of the range; null for the last one, which has no bound",
+    ),
+    Field::json("buckets[].count", Kind::Number, "How many values were in the range"),
+];
+
+/// Adds ranges to a JSON object, each with its lowest value, its highest one unless it has no bound, and its count.
+pub fn push_buckets(object: &mut Object<'_>, buckets: impl IntoIterator<Item = (u64, Option<u64>, u64)>) {
+    object.list("buckets", buckets, |out, (low, high, count)| {
+        let mut bucket = Object::new(out);
+        bucket.number("low", low);
+        match high {
+            Some(high) => bucket.number("high", high),
+            None => bucket.null("high"),
+        }
+        bucket.number("count", count);
+        bucket.end();
+    });
+}
+
 fn fields_in<Key>(columns: &[Column<Counted<Key>>], ranges: &'static str, sum: Field) -> Vec<Field> {
     const UNIT: Field = Field::json("unit", Kind::Text, "Unit of the bounds: us, ms, or KB (1024 bytes)");
     const COUNT: Field = Field::json("count", Kind::Number, "How many there were");
-    const BUCKETS: [Field; 4] = [
-        Field::json("buckets", Kind::Objects, "For each range of values its bounds and its count, the lowest first"),
-        Field::json("buckets[].low", Kind::Number, "Lowest value of the range"),
-        Field::json(
-            "buckets[].high",
-            Kind::Number,
-            "Highest value of the range; null for the last one, which has no bound",
-        ),
-        Field::json("buckets[].count", Kind::Number, "How many values were in the range"),
-    ];
     let ranges = Field::text(ranges, Align::Left, 0, "Range of values, both ends included");
     [&[vocabulary::TIME.json_only()], &column::fields(columns)[..], &[ranges, COUNT, sum, UNIT], &BUCKETS].concat()
 }
@@ -160,18 +176,12 @@ impl Histogram {
         object.number(look.sum, self.sum);
         object.text("unit", look.unit.as_bytes());
         let used = self.last().map_or(0, |last| last + 1);
-        object.list("buckets", self.slots[..used].iter().enumerate(), |out, (slot, count)| {
+        let bucket = |(slot, count): (usize, &u64)| {
             let (low, high) = look.scale.bounds(slot);
-            let mut bucket = Object::new(out);
-            bucket.number("low", low);
             // The last slot has no upper bound.
-            match slot {
-                slot if slot + 1 == SLOTS => bucket.null("high"),
-                _ => bucket.number("high", high),
-            }
-            bucket.number("count", count);
-            bucket.end();
-        });
+            (low, (slot + 1 < SLOTS).then_some(high), *count)
+        };
+        push_buckets(object, self.slots[..used].iter().enumerate().map(bucket));
     }
 }
 
