@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Packets by queue of a network device and by size: where the kernel hands them to a driver to be sent, and where it takes
- * what a driver has received. What one system call or one merged reception made (GSO, GRO) is one packet there.
+ * what a driver has received. What the device itself cuts into segments (TSO), or was merged (GRO), is one packet there.
  */
 #include "base/core.bpf.h"
 #include "base/map.bpf.h"
