@@ -35,10 +35,16 @@ impl Netem {
         }
     }
 
+    /// Ends it.
+    ///
+    /// # Panics
+    /// The device has no netem.
+    pub fn off(device: &str) {
+        Request::removing(libc::RTM_DELQDISC, &root(index(device))).send().expect("netem to be removed");
+    }
+
     fn request(self, index: u32) -> Request {
-        // struct tcmsg
-        let head = [0, index, 0, TC_H_ROOT, 0].map(u32::to_ne_bytes).concat();
-        let mut request = Request::new(libc::RTM_NEWQDISC, &head);
+        let mut request = Request::new(libc::RTM_NEWQDISC, &root(index));
         request.with(libc::TCA_KIND, b"netem\0");
         let options = request.open(libc::TCA_OPTIONS);
         // struct tc_netem_qopt: latency, limit, loss, gap, duplicate, jitter. All of 32 bits is 100 %.
@@ -48,4 +54,9 @@ impl Netem {
         request.close(options);
         request
     }
+}
+
+/// `struct tcmsg`: what is right at a device.
+fn root(index: u32) -> Vec<u8> {
+    [0, index, 0, TC_H_ROOT, 0].map(u32::to_ne_bytes).concat()
 }

@@ -13,10 +13,19 @@ pub(super) struct Nest(usize);
 impl Request {
     /// For something new, of which `head` says what it is of: a struct such as `ifinfomsg`.
     pub(super) fn new(kind: u16, head: &[u8]) -> Self {
-        let flags = (libc::NLM_F_REQUEST | libc::NLM_F_ACK | libc::NLM_F_CREATE | libc::NLM_F_EXCL).cast_unsigned();
+        Self::with_flags(kind, libc::NLM_F_CREATE | libc::NLM_F_EXCL, head)
+    }
+
+    /// For what is to go.
+    pub(super) fn removing(kind: u16, head: &[u8]) -> Self {
+        Self::with_flags(kind, 0, head)
+    }
+
+    fn with_flags(kind: u16, flags: i32, head: &[u8]) -> Self {
+        let flags = u16::try_from(flags | libc::NLM_F_REQUEST | libc::NLM_F_ACK).expect("small bits");
         let mut bytes = vec![0; 4];
         bytes.extend(kind.to_ne_bytes());
-        bytes.extend(u16::try_from(flags).expect("small bits").to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
         // Number and sender of the message: nobody asks.
         bytes.extend([0; 8]);
         let mut request = Self(bytes);
