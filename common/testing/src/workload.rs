@@ -27,8 +27,8 @@ mod stat;
 mod sync;
 mod threads;
 pub mod uring;
-mod virtio;
 mod veth;
+mod virtio;
 
 pub use aligned::{Aligned, direct};
 pub use bad_disk::BadDisk;
@@ -50,5 +50,5 @@ pub use pinned::PinnedIds;
 pub use stat::*;
 pub use sync::{Mapped, sync};
 pub use threads::{cpu_time, pin, tid};
-pub use virtio::{Network, Virtio};
 pub use veth::{Traffic, Veth};
+pub use virtio::{Network, Virtio};

@@ -68,7 +68,7 @@ pub(crate) const COLUMNS: &[Column<Row>] = corescope::columns![Row;
         |row| if row.received { "rx" } else { "tx" }.into(),
     text "QueueID" right 7: "Number of the queue; - for packets whose driver has not noted it" =>
         |row| if row.total { "Total".into() } else { row.queue.into() },
-    json "queue" number: "Number of the queue; null where the driver has not noted it" => |row| row.queue.into(),
+    json QUEUE_INDEX: "Number of the queue; null where the driver has not noted it" => |row| row.queue.into(),
     text "avg_size" right 10: "Average size of a packet, in bytes" =>
         |row| row.bytes.checked_div(row.packets()).unwrap_or(0).into(),
     text "[0, 64)" right 10: "Packets of less than 64 bytes" => |row| row.sizes[0].into(),

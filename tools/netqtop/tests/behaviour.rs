@@ -34,7 +34,8 @@ fn receiver(namespace: &Namespace) -> UdpSocket {
 /// What a tool has seen of packets in one direction: by queue, and with their bytes in all.
 fn sums(seen: &Seen, direction: &str) -> (Vec<(u64, u64)>, u64) {
     let rows = seen.rows_with("direction", direction);
-    let mut queues: Vec<(u64, u64)> = rows.iter().map(|row| (number(row, "queue"), number(row, "packets"))).collect();
+    let mut queues: Vec<(u64, u64)> =
+        rows.iter().map(|row| (number(row, "queue_index"), number(row, "packets"))).collect();
     queues.sort_unstable();
     (queues, rows.iter().map(|row| number(row, "bytes")).sum())
 }
@@ -143,7 +144,7 @@ fn other_devices_namespaces_and_cgroups_are_left_out() {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen, directions, "{arguments:?}");
-        assert!(rows.iter().all(|row| row["device"] == "lo" && row["queue"] == 0), "{rows:?}");
+        assert!(rows.iter().all(|row| row["device"] == "lo" && row["queue_index"] == 0), "{rows:?}");
     }
     refuses("netqtop", "there is no network device cs-none", |command| _ = command.args(["-n", "cs-none"]));
 }

@@ -79,9 +79,9 @@ struct Row {
 const COLUMNS: &[Column<Row>] = corescope::columns![Row;
     json TIME: "End of the interval" => |row| Value::Time(row.time_ns),
     "Driver" left 14 "driver" text: "Driver of the device" => |row| Value::c_string(&row.queue.driver),
-    "Device" left 8 "device" text: "The device, as in /sys/bus/virtio/devices" => |row| Value::c_string(&row.queue.device),
+    DEVICE as "Device" left 8: "The device, as in /sys/bus/virtio/devices" => |row| Value::c_string(&row.queue.device),
     "VQ-Name" left 10 "queue" text: "The queue, as its driver calls it" => |row| Value::c_string(&row.queue.queue),
-    json "queue_index" number: "Which of the device's queues it is, from 0" => |row| row.queue.index.into(),
+    json QUEUE_INDEX => |row| row.queue.index.into(),
     "In-SGs" right 7 "in_sgs" number: "Lists of memory that were given to the device to be written" => |row| row.sum.in_sgs.into(),
     "Out-SGs" right 7 "out_sgs" number: "Lists of memory that were given to the device to be read" => |row| row.sum.out_sgs.into(),
     "In-BW" right 14 "in_bytes" number: "Bytes of those to be written, of which the device may use less" =>

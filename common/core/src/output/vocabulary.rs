@@ -110,7 +110,10 @@ pub const RX: Field = Field::json("rx_bytes", Kind::Number, "Bytes received").he
 /// What went out.
 pub const TX: Field = Field::json("tx_bytes", Kind::Number, "Bytes sent").headed("TX_KB", Right, 6);
 /// A network device.
-pub const DEVICE: Field = term("DEVICE", 15, "device", Kind::Text, "Name of the network device");
+pub const DEVICE: Field = term("DEVICE", 15, "device", Kind::Text, "Name of the device");
+/// A queue of a device.
+pub const QUEUE_INDEX: Field =
+    term("QUEUE", 5, "queue_index", Kind::Number, "Which of the device's queues it is, from 0");
 /// A disk.
 pub const DISK: Field = term("DISK", 8, "disk", Kind::Text, "Name of the disk");
 /// What a request to a disk asks for.
@@ -168,6 +171,7 @@ const ALL: &[Field] = &[
     RX,
     TX,
     DEVICE,
+    QUEUE_INDEX,
     DISK,
     OPERATION,
     BYTES,
