@@ -25,7 +25,7 @@ pub use output::histogram::{self, Histogram};
 pub use output::table::{self, Table};
 pub use output::{Output, clock, escape, json};
 pub use plain;
-pub use process::{complain, signals};
+pub use process::{complain, complain_of, signals};
 pub use read::histograms::{HistogramOptions, Histograms, Sizes, Values};
 pub use read::interval;
 pub use read::iterate;

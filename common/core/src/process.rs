@@ -7,7 +7,7 @@ pub(crate) mod pages;
 pub mod signals;
 pub(crate) mod subjects;
 
-pub use complain::{complain, counted};
+pub use complain::{complain, complain_of, counted};
 
 /// The ids of all processes that /proc shows.
 pub(crate) fn all() -> impl Iterator<Item = u32> {

@@ -13,7 +13,9 @@ use corescope::column::{Column, Value};
 use corescope::disk::{self, DiskOption};
 use corescope::histogram::{self, Counted, Scale};
 use corescope::interval::Due;
-use corescope::{Common, Filter, HistogramOptions, Histograms, Lost, Manual, Output, cgroup, cli, complain, summarize};
+use corescope::{
+    Common, Filter, HistogramOptions, Histograms, Lost, Manual, Output, cgroup, cli, complain_of, summarize,
+};
 
 corescope::skeleton!();
 
@@ -121,14 +123,11 @@ fn run(args: Args) -> Result<()> {
         })?;
     }
     if let Some(counters) = skel.maps.bss_data.as_ref() {
-        report(counters.passthrough, "commands for drivers (passthrough), which are not in the histograms");
-        report(counters.untimed, "requests whose start time the kernel did not keep, which are not in the histograms");
+        complain_of(counters.passthrough, "commands for drivers (passthrough), which are not in the histograms");
+        complain_of(
+            counters.untimed,
+            "requests whose start time the kernel did not keep, which are not in the histograms",
+        );
     }
     Ok(())
-}
-
-fn report(count: u64, what: &str) {
-    if count > 0 {
-        complain(&format!("{what}: {count}"));
-    }
 }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use corescope_testing::workload::{Cgroup, Disk};
+use corescope_testing::workload::Disk;
 use corescope_testing::{Seen, Tool, number};
 use serde_json::{Value, json};
 
@@ -81,23 +81,11 @@ fn each_set_of_flags_and_each_process_has_its_own() {
 #[test]
 fn other_processes_disks_and_cgroups_are_left_out() {
     let disk = Disk::any(Duration::ZERO);
-    let (me, group) = (std::process::id().to_string(), Cgroup::new("cs-biolatency"));
-    let own_group = Cgroup::of_this_process();
-    let all = READS + WRITES;
-    for (arguments, expected) in [
-        (["-p", &me], all),
-        (["-p", "1"], 0),
-        (["--cgroup", own_group.to_str().expect("ASCII")], all),
-        (["--cgroup", group.path_str()], 0),
-        (["-d", disk.name()], all),
-        (["-d", "loop3"], 0),
-    ] {
-        if arguments[1] == "loop3" && !std::path::Path::new("/sys/block/loop3").exists() {
-            continue;
-        }
-        let seen = run(&disk, &[&["-D"], &arguments[..]].concat());
-        assert_eq!(count(&seen.rows_with("disk", disk.name())), expected, "{arguments:?}");
-    }
+    disk.filters(|filter, passes| {
+        let seen = run(&disk, &[&["-D"], filter].concat());
+        let expected = if passes { READS + WRITES } else { 0 };
+        assert_eq!(count(&seen.rows_with("disk", disk.name())), expected, "{filter:?}");
+    });
 }
 
 #[test]

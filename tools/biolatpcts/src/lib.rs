@@ -16,7 +16,7 @@ use corescope::disk::{self, Disk};
 use corescope::interval::{Due, Interval, seconds};
 use corescope::read::log_linear::SLOTS;
 use corescope::read::sums::{Counters, Sums};
-use corescope::{Common, Filter, Manual, Output, bail, cli, complain, summarize};
+use corescope::{Common, Filter, Manual, Output, bail, cli, complain_of, summarize};
 use print::Printer;
 
 corescope::skeleton!();
@@ -118,8 +118,7 @@ fn run(args: Args) -> Result<()> {
         }
         Ok(())
     })?;
-    if let Some(untimed @ 1..) = skel.maps.bss_data.as_ref().map(|counters| counters.untimed) {
-        complain(&format!("requests whose start time the kernel did not keep, which are not counted: {untimed}"));
-    }
+    let untimed = skel.maps.bss_data.as_ref().map_or(0, |counters| counters.untimed);
+    complain_of(untimed, "requests whose start time the kernel did not keep, which are not counted");
     Ok(())
 }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use bpf::BiosnoopSkelBuilder;
 use clap::Parser;
 use corescope::disk::DiskOption;
-use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, complain};
+use corescope::{Buffer, Common, Filter, Manual, Output, Table, cli, column, complain_of};
 use request::{COLUMNS, Request};
 
 corescope::skeleton!();
@@ -77,8 +77,7 @@ fn run(args: Args) -> Result<()> {
     let links = corescope::attach(&skel, &args.common)?;
     table.header(&mut out);
     corescope::stream(&skel, links, out, |record, out| table.row(out, &Request::new(record)))?;
-    if let Some(count @ 1..) = skel.maps.bss_data.as_ref().map(|counters| counters.passthrough) {
-        complain(&format!("commands for drivers (passthrough), which are not shown: {count}"));
-    }
+    let passthrough = skel.maps.bss_data.as_ref().map_or(0, |counters| counters.passthrough);
+    complain_of(passthrough, "commands for drivers (passthrough), which are not shown");
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use corescope_testing::workload::uring::{By, Uring};
-use corescope_testing::workload::{self, Aligned, BadDisk, Cgroup, Disk};
+use corescope_testing::workload::{self, Aligned, BadDisk, Disk};
 use corescope_testing::{Seen, Tool, number};
 use serde_json::{Value, json};
 
@@ -57,22 +57,12 @@ fn each_request_is_a_row_with_its_place_size_time_and_process() {
 #[test]
 fn other_processes_disks_cgroups_and_quick_requests_are_left_out() {
     let disk = Disk::any(Duration::ZERO);
-    let (me, group) = (std::process::id().to_string(), Cgroup::new("cs-biosnoop"));
-    let own_group = Cgroup::of_this_process();
-    let all = READS + WRITES;
-    for (arguments, expected) in [
-        (["-p", &me], all),
-        (["-p", "1"], 0),
-        (["--cgroup", own_group.to_str().expect("ASCII")], all),
-        (["--cgroup", group.path_str()], 0),
-        (["-d", disk.name()], all),
-        (["-m", "60000"], 0),
-    ] {
-        let seen = run(&disk, &arguments);
-        assert_eq!(seen.rows_with("disk", disk.name()).len() as u64, expected, "{arguments:?}");
-    }
-    let seen = run(&disk, &["-x"]);
-    assert!(seen.rows_with("disk", disk.name()).is_empty());
+    let rows = |arguments: &[&str]| run(&disk, arguments).rows_with("disk", disk.name()).len() as u64;
+    disk.filters(|filter, passes| {
+        assert_eq!(rows(filter), if passes { READS + WRITES } else { 0 }, "{filter:?}");
+    });
+    assert_eq!(rows(&["-m", "60000"]), 0);
+    assert_eq!(rows(&["-x"]), 0);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use corescope::histogram::{self, Counted, Histogram, Look, Scale};
 use corescope::interval::{Due, seconds};
 use corescope::read::histograms;
 use corescope::read::sums::process_is_gone;
-use corescope::{Column, Common, Filter, Histograms, Manual, Output, Setup, Value, Values, cli, complain, escape};
+use corescope::{Column, Common, Filter, Histograms, Manual, Output, Setup, Value, Values, cli, complain_of, escape};
 use corescope_symbols::fields::fields;
 use corescope_symbols::{Distribution, Entry, Format, Part, Side, Sides, StackMap, Storage, Summary, Times};
 
@@ -103,8 +103,8 @@ fn run(args: Args) -> Result<()> {
         Ok(rows.into_iter().map(|requests| entry(requests, look, args.counts)).collect())
     })?;
     if let Some(counters) = skel.maps.bss_data.as_ref() {
-        report(counters.passthrough, "commands for drivers (passthrough), which are not shown");
-        report(counters.unknown, "requests of which it is not known who made them, which are not shown");
+        complain_of(counters.passthrough, "commands for drivers (passthrough), which are not shown");
+        complain_of(counters.unknown, "requests of which it is not known who made them, which are not shown");
     }
     Ok(())
 }
@@ -139,10 +139,4 @@ fn entry(requests: Counted<Key>, look: Look, counts: bool) -> Entry<Counted<Key>
     let user = Side::user("user_stack", key.user_stack, key.pid, key.comm);
     let value = Distribution { histogram, look, counts };
     Entry { row: requests, parts: vec![heading, Part::Stack(kernel), Part::Stack(user)], value }
-}
-
-fn report(count: u64, what: &str) {
-    if count > 0 {
-        complain(&format!("{what}: {count}"));
-    }
 }

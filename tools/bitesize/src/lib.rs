@@ -13,7 +13,7 @@ use corescope::histogram::{self, Counted, Scale};
 use corescope::interval::Due;
 use corescope::read::sums::process_is_gone;
 use corescope::{
-    Column, Common, Filter, HistogramOptions, Histograms, Lost, Manual, Output, Sizes, Value, cli, complain, filter,
+    Column, Common, Filter, HistogramOptions, Histograms, Lost, Manual, Output, Sizes, Value, cli, complain_of, filter,
     summarize,
 };
 
@@ -87,10 +87,6 @@ fn run(args: Args) -> Result<()> {
         })?;
     }
     let unknown = skel.maps.bss_data.as_ref().map_or(0, |counters| counters.unknown);
-    if unknown > 0 {
-        complain(&format!(
-            "requests of which it is not known who made them, which are not in the histograms: {unknown}"
-        ));
-    }
+    complain_of(unknown, "requests of which it is not known who made them, which are not in the histograms");
     Ok(())
 }

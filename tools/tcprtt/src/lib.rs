@@ -13,7 +13,7 @@ use corescope::histogram::{self, Counted, Scale};
 use corescope::interval::{Due, Lasting};
 use corescope::read::histograms::Times;
 use corescope::{
-    Column, Common, Filter, HistogramOptions, Histograms, Lost, Manual, Output, Value, address, cli, complain,
+    Column, Common, Filter, HistogramOptions, Histograms, Lost, Manual, Output, Value, address, cli, complain_of,
     summarize,
 };
 use ends::Ends;
@@ -99,10 +99,7 @@ fn run(args: Args) -> Result<()> {
             Ok(())
         })?;
     }
-    if let Some(unmeasured @ 1..) = skel.maps.bss_data.as_ref().map(|counters| counters.unmeasured) {
-        complain(&format!(
-            "segments of connections that had no round-trip time yet, which are not counted: {unmeasured}"
-        ));
-    }
+    let unmeasured = skel.maps.bss_data.as_ref().map_or(0, |counters| counters.unmeasured);
+    complain_of(unmeasured, "segments of connections that had no round-trip time yet, which are not counted");
     Ok(())
 }

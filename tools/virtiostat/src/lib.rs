@@ -11,7 +11,7 @@ use clap::Parser;
 use corescope::interval::{Due, Interval, seconds};
 use corescope::object::hooks;
 use corescope::read::sums::{Counters, Sums};
-use corescope::{Column, Common, Filter, Manual, Output, Setup, Table, Value, cli, column, complain, summarize};
+use corescope::{Column, Common, Filter, Manual, Output, Setup, Table, Value, cli, column, complain_of, summarize};
 
 corescope::skeleton!();
 
@@ -125,9 +125,7 @@ fn run(mut args: Args) -> Result<()> {
         Ok(())
     })?;
     let cut = skel.maps.bss_data.as_ref().map_or(0, |counters| counters.cut);
-    if cut > 0 {
-        complain(&format!("buffers of so many pieces that not all are in In-BW and Out-BW: {cut}"));
-    }
+    complain_of(cut, "buffers of so many pieces that not all are in In-BW and Out-BW");
     Ok(())
 }
 

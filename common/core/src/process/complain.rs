@@ -8,6 +8,13 @@ pub fn complain(sentence: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}: {sentence}", name());
 }
 
+/// The same of what has a count, such as `requests that are not shown: 7`; nothing where there are none.
+pub fn complain_of(count: u64, what: &str) {
+    if count > 0 {
+        complain(&format!("{what}: {count}"));
+    }
+}
+
 /// A count and its noun: `1 row`, `2 rows`.
 #[must_use]
 pub fn counted(count: u64, noun: &str) -> String {

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Aligned, NullBlock, direct};
+use super::{Aligned, Cgroup, NullBlock, direct};
 
 /// There is one of each kind: a test waits for its turn, before it starts a tool.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -120,6 +120,28 @@ impl Disk {
     #[must_use]
     pub fn stat(&self) -> Stat {
         Stat::of(self.name())
+    }
+
+    /// Calls `look` with each filter that tools of disks have, and whether requests of this process to this disk pass it.
+    ///
+    /// # Panics
+    /// Those of `look`.
+    pub fn filters(&self, mut look: impl FnMut(&[&str], bool)) {
+        let (me, group, own_group) =
+            (std::process::id().to_string(), Cgroup::new("cs-other"), Cgroup::of_this_process());
+        let own_group = own_group.to_str().expect("ASCII");
+        for (filter, passes) in [
+            (["-p", &me], true),
+            (["-p", "1"], false),
+            (["--cgroup", own_group], true),
+            (["--cgroup", group.path_str()], false),
+            (["-d", self.name()], true),
+        ] {
+            look(&filter, passes);
+        }
+        if Path::new("/sys/block/loop3").exists() {
+            look(&["-d", "loop3"], false);
+        }
     }
 
     /// Changes a setting of its queue, such as `iostats`; nothing where it has none of this name.
