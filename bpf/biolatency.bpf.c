@@ -20,7 +20,7 @@ HISTOGRAMS(biolatency_key, 10240);
 const volatile bool queued; /* from when it was made, not from when the driver got it */
 const volatile bool by_disk, by_flags, by_pid, by_cgroup;
 const volatile bool filtered; /* by who made it */
-const volatile bool all_in_one; /* none of these is set */
+const volatile bool all_in_one; /* one histogram, of requests that anybody made */
 
 __u64 passthrough; /* commands for drivers, which are neither reads nor writes */
 __u64 untimed;     /* requests that completed and tell nothing of their begin */

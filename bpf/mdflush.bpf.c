@@ -20,7 +20,7 @@ struct mdflush_event {
 	__u8 comm[COMM_LEN];
 	__u8 disk[DISK_NAME_BYTES];
 };
-EVENTS(mdflush_event, 0);
+EVENTS_IN_PLACE(mdflush_event);
 
 /* Those that can have partitions by the old way are md_d0 and so on, and have a number that the kernel gave to md as it came. */
 static __always_inline bool mdflush_is_array(struct gendisk *disk)

@@ -37,24 +37,31 @@ struct {
 	__type(value, __u64);
 } filter_cgroup SEC(".maps");
 
-/* Whether it holds this one, of something that has a cgroup and is no task. */
-static __always_inline bool filter_cgroup_holds(struct cgroup *cgroup)
+/* Its id; 0 while there is none. */
+static __always_inline __u64 filter_cgroup_id(void)
 {
 	__u32 zero = 0;
 	__u64 *id = bpf_map_lookup_elem(&filter_cgroup, &zero);
 
-	return id && *id && cgroup && cgroup_ancestor(cgroup, filter_cgroup_level) == *id;
+	return id ? *id : 0;
+}
+
+/* Whether it holds this one, of something that has a cgroup and is no task. */
+static __always_inline bool filter_cgroup_holds(struct cgroup *cgroup)
+{
+	__u64 id = filter_cgroup_id();
+
+	return id && cgroup && cgroup_ancestor(cgroup, filter_cgroup_level) == id;
 }
 
 static __always_inline bool filter_cgroup_has(struct task_struct *task, struct cgroup *charged)
 {
-	__u32 zero = 0;
-	__u64 *id = bpf_map_lookup_elem(&filter_cgroup, &zero);
+	__u64 id = filter_cgroup_id();
 
-	if (!id || !*id)
+	if (!id)
 		return false;
-	return task_cgroup_ancestor(task, filter_cgroup_level) == *id ||
-	       (charged && cgroup_ancestor(charged, filter_cgroup_level) == *id);
+	return task_cgroup_ancestor(task, filter_cgroup_level) == id ||
+	       (charged && cgroup_ancestor(charged, filter_cgroup_level) == id);
 }
 
 /* Sets of cgroup and mount namespace ids that the user pinned, --cgroupmap and --mntnsmap: the one inner map of each. */
