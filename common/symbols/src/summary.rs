@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use corescope::column::{Column, Value};
+use corescope::histogram::NOTHING;
 use corescope::interval::{Due, every_watching};
 use corescope::json::Object;
 use corescope::libbpf_rs::Link;
@@ -313,6 +314,9 @@ impl<'map> Summary<'map> {
                 }
             }
         } else {
+            if entries.is_empty() && !self.format.folded {
+                out.push(NOTHING);
+            }
             self.print_alike(out, entries, &stacks);
         }
         self.symbols.forget_processes();

@@ -48,6 +48,7 @@ pub fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<()> {
     let netns = args.netns.map_or_else(netns::own, Ok).context("cannot determine this process's network namespace")?;
+    args.netns.inspect(|netns| netns::complain_if_empty(*netns));
     if let Some(name) = &args.name {
         device::must_be_there(name, netns)?;
     }

@@ -74,6 +74,9 @@ impl Printer {
         out.end_line();
         let none = Device::default();
         let nothing = self.name.is_some() && self.devices.is_empty();
+        if self.name.is_none() && self.devices.is_empty() {
+            out.push("no packet was sent or received\n");
+        }
         for device in self.devices.values().chain(nothing.then_some(&none)) {
             for received in [false, true].into_iter().filter(|received| self.receives || !received) {
                 self.head(out, received, device);

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use anyhow::Result;
 use corescope::Setup;
 use corescope::cli::{self, Usage};
+use corescope::net::netns;
 
 /// BCC's filters.
 #[derive(Debug, clap::Args)]
@@ -55,6 +56,7 @@ impl Ends {
         setup.set("only_version", self.version()?)?;
         setup.set("only_local_port", self.lport.unwrap_or(0))?;
         setup.set("only_remote_port", self.rport.unwrap_or(0))?;
+        self.netns.inspect(|netns| netns::complain_if_empty(*netns));
         setup.set("only_netns", self.netns.unwrap_or(0))?;
         setup.set("only_local", self.laddr.is_some())?;
         setup.set("only_local_address", bytes(self.laddr))?;

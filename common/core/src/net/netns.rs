@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 
 use anyhow::{Context, Result};
 
-use crate::process;
+use crate::process::{self, complain};
 
 /// The namespace of this process.
 const OWN: &str = "/proc/self/ns/net";
@@ -28,6 +28,14 @@ pub fn all() -> BTreeMap<u32, u32> {
         found.insert(own, std::process::id());
     }
     found
+}
+
+/// Reports that no process lives in a namespace that the user has named, if so: it may be there all the same, kept by a mount as
+/// ip-netns(8) does, or its number be wrong.
+pub fn complain_if_empty(namespace: u32) {
+    if !all().contains_key(&namespace) {
+        complain(&format!("no process that this one can see is in network namespace {namespace}"));
+    }
 }
 
 /// The namespace of this process.

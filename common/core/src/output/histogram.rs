@@ -15,6 +15,9 @@ pub const SLOTS: usize = 63;
 const STARS: usize = 40;
 const STARS_WIDE: usize = 20;
 
+/// What text says where it would otherwise be empty, which might be mistaken for a tool that does not work.
+pub const NOTHING: &str = "nothing was counted\n";
+
 /// The manual's view of a tool's histograms of times: their columns, and what is the same in all.
 #[must_use]
 pub fn fields<Key>(columns: &[Column<Counted<Key>>]) -> Vec<Field> {
@@ -252,6 +255,9 @@ pub fn print<Key>(out: &mut Output, mut all: Vec<Counted<Key>>, columns: &[Colum
         push_text(&mut out.buffer, &mut out.clock, &now);
         out.end_line();
     }
+    if all.iter().all(|counted| counted.histogram.count() == 0) {
+        out.push(NOTHING);
+    }
     for counted in &all {
         title(out, counted, columns);
         counted.histogram.print(out, look.scale, look.header);
@@ -421,6 +427,7 @@ mod tests {
         assert!(text.starts_with("\n\npid = 7\n     usecs"), "{text}");
         assert!(text.ends_with("|\n\navg = 1 usecs, total: 1 usecs, count: 1\n"), "{text}");
         assert!(print(false, &[counted(0, &[0; 16])]).starts_with("\n     usecs"));
+        assert_eq!((print(false, &[]), print(true, &[])), (format!("\n{}", super::NOTHING), String::new()));
         let parsed: serde_json::Value = serde_json::from_str(&print(true, &[counted(7, &[0; 16])])).expect("one line");
         assert_eq!((&parsed["pid"], &parsed["count"]), (&7.into(), &1.into()));
     }
