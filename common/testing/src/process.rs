@@ -94,6 +94,13 @@ pub fn only_capabilities(command: &mut Command, capabilities: &[u32]) {
     }
 }
 
+/// Lets a command lock no more than a page of memory, as which old kernels count maps of BPF.
+pub fn lock_little_memory(command: &mut Command) {
+    let limit = libc::rlimit { rlim_cur: 4096, rlim_max: 4096 };
+    // SAFETY: the closure calls an async-signal-safe system call only, with a pointer to its own copy.
+    unsafe { command.pre_exec(move || check(libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit))) };
+}
+
 fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -135,6 +135,7 @@ fn packets_and_the_buffers_for_those_that_may_come() {
         // To all: nobody is asked for an address first.
         (0..WRITES)
             .for_each(|_| _ = socket.send_to(TEXT, network.broadcast()).expect("a network that takes everything"));
+        network.wait_for_sent(WRITES as u64);
         interface = Some(network);
     });
     let of_queue = |name: &str| sums(seen.rows_with("queue", name));

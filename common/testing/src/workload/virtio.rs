@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{Aligned, direct};
 use crate::kernels;
@@ -90,6 +92,8 @@ impl Virtio {
         fs::write(format!("/proc/sys/net/ipv6/conf/{}/disable_ipv6", network.0), "1").expect("IPv6");
         ip(&["addr", "add", "10.99.99.1/24", "broadcast", "10.99.99.255", "dev", &network.0]);
         ip(&["link", "set", &network.0, "up"]);
+        // What is sent before that is dropped.
+        network.wait_until("carrier", |carrier| carrier == 1);
         network
     }
 }
@@ -103,6 +107,19 @@ impl Network {
     #[must_use]
     pub fn address(&self) -> Ipv4Addr {
         Ipv4Addr::new(10, 99, 99, 1)
+    }
+
+    /// Waits until the device has taken that many packets: the kernel keeps some back while it has others.
+    pub fn wait_for_sent(&self, packets: u64) {
+        self.wait_until("statistics/tx_packets", |sent| sent >= packets);
+    }
+
+    /// Not for ever: what is missing then is for the test to tell.
+    fn wait_until(&self, file: &str, is_so: impl Fn(u64) -> bool) {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !read(&format!("/sys/class/net/{}/{file}", self.0)).parse().is_ok_and(&is_so) && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The address and port of all that is there.
